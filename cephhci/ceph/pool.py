@@ -1,0 +1,164 @@
+"""A pool of a real cluster, on the librados and librbd bindings."""
+
+import errno
+import json
+from contextlib import contextmanager
+from typing import Dict, Iterator, List, Mapping, Sequence
+
+import rados
+import rbd
+
+from cephhci import errors
+from cephhci.ceph.port import Cluster, ImageFacts, Pool, Stamped, Usage
+from cephhci.ceph.translate import Maker, from_errno, translated
+from cephhci.layout import place
+
+PAGE = 1024  # the OSDs return no more omap entries per call (osd_max_omap_entries_per_request)
+READ_TRIES = 5
+EXCLUSIVE = 1  # LIBRADOS_CREATE_EXCLUSIVE
+FEATURES = {
+    "layering": rbd.RBD_FEATURE_LAYERING,
+    "exclusive-lock": rbd.RBD_FEATURE_EXCLUSIVE_LOCK,
+    "object-map": rbd.RBD_FEATURE_OBJECT_MAP,
+    "fast-diff": rbd.RBD_FEATURE_FAST_DIFF,
+    "deep-flatten": rbd.RBD_FEATURE_DEEP_FLATTEN,
+}
+
+
+class RadosPool(Pool):
+    """See Pool; made by ``RadosCluster.pool``."""
+
+    def __init__(
+        self, cluster: Cluster, handle: "rados.Rados", context: "rados.Ioctx", user: str, namespace: str
+    ) -> None:
+        self._cluster = cluster
+        self._handle = handle
+        self._context = context
+        self._user = user
+        self.name = context.name
+        self.namespace = namespace
+
+    def read_all(self, name: str) -> Stamped:
+        for _ in range(READ_TRIES):
+            versions = set()
+            values = {}  # type: Dict[str, bytes]
+            last = ""
+            while True:
+                page = self._read_page(name, last)
+                versions.add(page.version)
+                values.update(page.values)
+                if len(page.values) < PAGE:
+                    break
+                last = max(page.values)
+            if len(versions) == 1:
+                return Stamped(values, versions.pop())
+        raise errors.Stale(object=name)
+
+    def _read_page(self, name: str, after: str) -> Stamped:
+        with self._object_call("reading object %s" % name, name):
+            with rados.ReadOpCtx() as operation:
+                pairs, _ = self._context.get_omap_vals(operation, after, "", PAGE)
+                self._context.operate_read_op(operation, name)
+                return Stamped(dict(pairs), self._context.get_last_version())
+
+    def read_keys(self, name: str, keys: Sequence[str]) -> Stamped:
+        with self._object_call("reading object %s" % name, name):
+            with rados.ReadOpCtx() as operation:
+                pairs, _ = self._context.get_omap_vals_by_keys(operation, tuple(keys))
+                self._context.operate_read_op(operation, name)
+                return Stamped(dict(pairs), self._context.get_last_version())
+
+    def create_object(self, name: str, values: Mapping[str, bytes]) -> None:
+        exists = {errno.EEXIST: lambda: errors.ObjectExists(object=name, pool=self.name)}
+        with translated("creating object %s" % name, self._user, exists):
+            with rados.WriteOpCtx() as operation:
+                operation.new(EXCLUSIVE)
+                self._context.set_omap(operation, tuple(values.keys()), tuple(values.values()))
+                self._context.operate_write_op(operation, name)
+
+    def write_keys(self, name: str, version: int, values: Mapping[str, bytes], remove: Sequence[str]) -> None:
+        with self._object_call("writing object %s" % name, name):
+            with rados.WriteOpCtx() as operation:
+                operation.assert_version(version)
+                if values:
+                    self._context.set_omap(operation, tuple(values.keys()), tuple(values.values()))
+                if remove:
+                    self._context.remove_omap_keys(operation, tuple(remove))
+                self._context.operate_write_op(operation, name)
+
+    def remove_object(self, name: str, version: int) -> None:
+        with self._object_call("removing object %s" % name, name):
+            with rados.WriteOpCtx() as operation:
+                operation.assert_version(version)
+                operation.remove()
+                self._context.operate_write_op(operation, name)
+
+    def create_image(self, name: str, size: int, features: Sequence[str], data_pool: str) -> None:
+        bits = sum(FEATURES[feature] for feature in features)
+        exists = {errno.EEXIST: lambda: errors.ImageExists(image=name, pool=self.name)}
+        with translated("creating image %s" % name, self._user, exists):
+            rbd.RBD().create(
+                self._context, name, size, old_format=False, features=bits, data_pool=data_pool or None
+            )
+
+    def image(self, name: str) -> ImageFacts:
+        with self._open_image(name) as image:
+            bits = image.features()
+            features = tuple(feature for feature, bit in sorted(FEATURES.items()) if bits & bit)
+            return ImageFacts(image.id(), image.size(), features)
+
+    def images(self) -> Dict[str, str]:
+        with translated("listing images of pool %s" % self.name, self._user):
+            return {item["name"]: item["id"] for item in rbd.RBD().list2(self._context)}
+
+    def watchers(self, name: str) -> List[str]:
+        with self._open_image(name) as image:
+            return sorted({watcher["addr"] for watcher in image.watchers_list()})
+
+    def trash_image(self, name: str) -> None:
+        with translated("trashing image %s" % name, self._user, self._missing_image(name)):
+            rbd.RBD().trash_move(self._context, name, 0)
+
+    def trash(self) -> Dict[str, str]:
+        with translated("listing the trash of pool %s" % self.name, self._user):
+            return {item["id"]: item["name"] for item in rbd.RBD().trash_list(self._context)}
+
+    def purge(self, image_id: str) -> None:
+        what = "removing image %s from the trash" % image_id
+        spec = "%s/%s" % (place(self.name, self.namespace), image_id)
+        request = {"prefix": "rbd task add trash remove", "image_id_spec": spec}
+        with translated(what, self._user):
+            status, _, reason = self._handle.mgr_command(json.dumps(request), b"")
+        if status == -errno.ENOENT:
+            raise errors.ImageMissing(image=image_id, pool=self.name)
+        if status:
+            raise from_errno(-status, what, self._user, reason)
+
+    def usage(self) -> Usage:
+        report = self._cluster.command("df", {"detail": "detail"})
+        assert isinstance(report, dict)
+        for pool in report["pools"]:
+            if pool["name"] == self.name:
+                stats = pool["stats"]
+                return Usage(int(stats["stored"]), int(stats["max_avail"]), int(stats["quota_bytes"]))
+        raise errors.PoolMissing(pool=self.name, existing=", ".join(p["name"] for p in report["pools"]))
+
+    @contextmanager
+    def _object_call(self, what: str, name: str) -> Iterator[None]:
+        stale = lambda: errors.Stale(object=name)  # noqa: E731
+        known = {
+            errno.ENOENT: lambda: errors.ObjectMissing(object=name, pool=self.name),
+            errno.ERANGE: stale,  # the object is newer than what was read
+            errno.EOVERFLOW: stale,  # older: it was removed and made anew
+        }
+        with translated(what, self._user, known):
+            yield
+
+    @contextmanager
+    def _open_image(self, name: str) -> Iterator["rbd.Image"]:
+        with translated("reading image %s" % name, self._user, self._missing_image(name)):
+            with rbd.Image(self._context, name, read_only=True) as image:
+                yield image
+
+    def _missing_image(self, name: str) -> Dict[int, Maker]:
+        return {errno.ENOENT: lambda: errors.ImageMissing(image=name, pool=self.name)}

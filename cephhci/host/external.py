@@ -1,0 +1,93 @@
+"""A mapper that is a program of its own in /usr/libexec/xcpng-ceph-hci/mappers, named by device-config:mapper.
+
+The program is called with one of ``features map unmap list``, reads one JSON request on stdin, writes one JSON
+reply to stdout and ends with 0; on failure it ends with another code and a sentence on stderr. The Ceph key goes
+through stdin, never through the arguments.
+"""
+
+import json
+import os
+from typing import Dict, List, Tuple
+
+from cephhci import errors
+from cephhci.host.krbd import Krbd
+from cephhci.host.mapper import Mapper, Mapping, Source
+from cephhci.run import run
+from cephhci.target import Target
+
+FOLDER = "/usr/libexec/xcpng-ceph-hci/mappers"
+SECONDS = 60
+
+
+def mapper(name: str, folder: str = FOLDER) -> Mapper:
+    """The mapper called ``name``; raises InvalidArgument when this host has none of that name."""
+    if name == "krbd":
+        return Krbd()
+    program = os.path.join(folder, name)
+    if not os.access(program, os.X_OK):
+        raise errors.InvalidArgument(
+            name="device-config:mapper",
+            reason="this host has no mapper %s" % name,
+            way_out="Use krbd, or install %s" % program,
+        )
+    return ExternalMapper(program)
+
+
+class ExternalMapper(Mapper):
+    """See Mapper."""
+
+    def __init__(self, program: str) -> None:
+        self._program = program
+
+    def features(self) -> Tuple[str, ...]:
+        reply = self._call("features", {}, "asking for image features")
+        return tuple(sorted(str(feature) for feature in _list(reply, "features")))
+
+    def map(self, target: Target, source: Source, read_only: bool) -> Mapping:
+        request = {
+            "user": target.user,
+            "conffile": target.conffile or None,
+            "conf": {"mon_host": target.monitors} if target.monitors else {},
+            "key": target.key or None,
+            "pool": source.pool,
+            "namespace": source.namespace,
+            "image": source.image,
+            "snapshot": "",
+            "read_only": read_only,
+        }
+        reply = self._call("map", request, "mapping %s" % source.image)
+        return Mapping(source, str(reply["device"]), read_only, str(reply.get("client", "")))
+
+    def unmap(self, device: str) -> None:
+        self._call("unmap", {"device": device}, "unmapping %s" % device)
+
+    def mappings(self) -> List[Mapping]:
+        reply = self._call("list", {}, "listing devices")
+        return [
+            Mapping(
+                Source(item["pool"], item["namespace"], item["image"]),
+                item["device"],
+                item["read_only"],
+                item.get("client", ""),
+            )
+            for item in _list(reply, "maps")
+            if not item["snapshot"]
+        ]
+
+    def _call(self, verb: str, request: Dict[str, object], what: str) -> Dict[str, object]:
+        try:
+            reply = json.loads(run([self._program, verb], SECONDS, json.dumps(request).encode("ascii")).decode("utf-8"))
+        except errors.CommandFailed as error:
+            raise errors.MappingFailed(what=what, reason=str(error)) from error
+        except ValueError as error:
+            raise errors.MappingFailed(what=what, reason="the mapper's reply is not JSON: %s" % error) from error
+        if not isinstance(reply, dict):
+            raise errors.MappingFailed(what=what, reason="the mapper's reply is not a JSON object")
+        return reply
+
+
+def _list(reply, key):  # type: ignore[no-untyped-def]
+    value = reply.get(key)
+    if not isinstance(value, list):
+        raise errors.MappingFailed(what="reading the mapper's reply", reason="there is no list %s" % key)
+    return value

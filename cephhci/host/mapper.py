@@ -1,0 +1,82 @@
+"""What a mapper does: it makes an image of the cluster a device of this host.
+
+Implemented by ``krbd``, by ``external`` (a program in /usr/libexec/xcpng-ceph-hci/mappers), and by the twin
+here, in memory.
+"""
+
+from abc import ABC, abstractmethod
+from typing import List, NamedTuple, Tuple
+
+from cephhci import errors
+from cephhci.ceph.memory import MemoryPool
+from cephhci.target import Target
+
+
+class Source(NamedTuple):
+    """An image; ``namespace`` may be empty."""
+
+    pool: str
+    namespace: str
+    image: str
+
+
+class Mapping(NamedTuple):
+    """An image that is a device; ``client`` is the address Ceph knows it by, empty where the mapper cannot tell."""
+
+    source: Source
+    device: str
+    read_only: bool
+    client: str
+
+
+class Mapper(ABC):
+    """Maps and unmaps images; every call ends within a deadline."""
+
+    @abstractmethod
+    def features(self) -> Tuple[str, ...]:
+        """The image features this mapper can map; raises MappingFailed where it cannot work at all."""
+
+    @abstractmethod
+    def map(self, target: Target, source: Source, read_only: bool) -> Mapping:
+        """Make ``source`` a device; raises MappingFailed."""
+
+    @abstractmethod
+    def unmap(self, device: str) -> None:
+        """Remove a device, also when the cluster is gone; one that is gone already is fine."""
+
+    @abstractmethod
+    def mappings(self) -> List[Mapping]:
+        """Everything mapped on this host."""
+
+
+class MemoryMapper(Mapper):
+    """The twin: its devices are names, and a writable one shows as a watcher of the image in a memory pool."""
+
+    def __init__(self, pool: MemoryPool, client: str) -> None:
+        self._pool = pool
+        self._client = client
+        self._mapped = {}  # type: dict[str, Mapping]
+        self._count = 0
+
+    def features(self) -> Tuple[str, ...]:
+        return ("exclusive-lock", "layering")
+
+    def map(self, target: Target, source: Source, read_only: bool) -> Mapping:
+        try:
+            self._pool.image(source.image)
+        except errors.ImageMissing as error:
+            raise errors.MappingFailed(what="mapping %s" % source.image, reason=str(error)) from error
+        if not read_only:
+            self._pool.open_as(source.image, self._client)
+        device = "/dev/memory%d" % self._count
+        self._count += 1
+        self._mapped[device] = Mapping(source, device, read_only, self._client)
+        return self._mapped[device]
+
+    def unmap(self, device: str) -> None:
+        mapping = self._mapped.pop(device, None)
+        if mapping and not mapping.read_only:
+            self._pool.close_as(mapping.source.image, self._client)
+
+    def mappings(self) -> List[Mapping]:
+        return list(self._mapped.values())

@@ -1,0 +1,82 @@
+"""What a scan puts right: operations that did not end, and images that wait for their removal."""
+
+from typing import Callable, Dict, List, NamedTuple, Tuple
+
+from cephhci import errors
+from cephhci.ceph.port import Pool
+from cephhci.entry import CREATING, DELETING, READY, Contents, Entry, garbage_key
+from cephhci.storage.disks import Disks
+from cephhci.storage.index import Index
+from cephhci.storage.records import Records
+
+COMPLETE = "complete"
+TAKE_BACK = "take back"
+
+
+class Repair(NamedTuple):
+    """One thing to do about a disk whose operation did not end."""
+
+    action: str
+    entry: Entry
+
+
+class Scan(NamedTuple):
+    """The disks that are there, and those of them whose image is not."""
+
+    entries: List[Entry]
+    missing: List[str]
+    repaired: List[Tuple[str, str]]  # what was done, to which disk
+
+
+def repairs(contents: Contents, images: Dict[str, str], known: Callable[[str], bool]) -> List[Repair]:
+    """Decide, from the intents alone, how every unfinished operation goes on."""
+    found = []  # type: List[Repair]
+    for entry in contents.entries.values():
+        if entry.state == DELETING:
+            found.append(Repair(TAKE_BACK, entry))
+        elif entry.state == CREATING:
+            finished = entry.image in images and known(entry.uuid)
+            found.append(Repair(COMPLETE if finished else TAKE_BACK, entry))
+    return found
+
+
+def scan(pool: Pool, index: Index, disks: Disks, records: Records) -> Scan:
+    """Read the whole SR in a fixed number of round trips and repair what did not end.
+
+    Raises whatever stops it from seeing everything: a part of the SR is never returned. A disk whose image is
+    gone is returned and reported, not dropped, because only its record tells the administrator what was there.
+    """
+    contents = index.contents()
+    images = pool.images()
+    entries = {uuid: entry for uuid, entry in contents.entries.items() if entry.state == READY}
+    repaired = []  # type: List[Tuple[str, str]]
+    for action, entry in repairs(contents, images, records.known):
+        if action == COMPLETE:
+            entries[entry.uuid] = disks.complete(entry)
+        else:
+            _take_back(disks, index, entry)
+        repaired.append((action, entry.uuid))
+    missing = [uuid for uuid, entry in entries.items() if entry.image not in images]
+    _collect(pool, index, disks, contents)
+    return Scan(list(entries.values()), missing, repaired)
+
+
+def _take_back(disks: Disks, index: Index, entry: Entry) -> None:
+    try:
+        marked = index.update(entry.uuid, lambda found: found._replace(state=DELETING))
+    except errors.DiskMissing:
+        return  # its own process finished it meanwhile
+    disks.finish_deletion(marked)
+
+
+def _collect(pool: Pool, index: Index, disks: Disks, contents: Contents) -> None:
+    """Ask again for the removal of trashed images, and forget those that are gone."""
+    if not contents.garbage:
+        return
+    trash = pool.trash()
+    gone = [garbage_key(item.image_id) for item in contents.garbage if item.image_id not in trash]
+    for item in contents.garbage:
+        if item.image_id in trash:
+            disks.purge(item.image_id)
+    if gone:
+        index.drop_garbage(gone)
