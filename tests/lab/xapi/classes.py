@@ -1,0 +1,15 @@
+"""Which class modules there are; importing one registers its calls."""
+
+import importlib
+
+MODULES = (
+    "sessions",
+    "tasks",
+    "events",
+)
+
+
+def load() -> None:
+    """Import every class module."""
+    for name in MODULES:
+        importlib.import_module("lab.xapi.%s" % name)
