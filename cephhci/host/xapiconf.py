@@ -26,7 +26,7 @@ def read_fragments(etc: str) -> List[Tuple[str, str]]:
 
 def write_fragment(etc: str, content: str) -> bool:
     """Replace our fragment as a whole; False when it was like that already."""
-    path = _own(etc)
+    path = os.path.join(etc, FOLDER, whitelist.FRAGMENT)
     if os.path.exists(path) and _read(path) == content:
         return False
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
@@ -39,19 +39,6 @@ def write_fragment(etc: str, content: str) -> bool:
     os.chmod(temporary, 0o644)
     os.rename(temporary, path)
     return True
-
-
-def remove_fragment(etc: str) -> bool:
-    """Remove our fragment; False when there was none."""
-    try:
-        os.unlink(_own(etc))
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _own(etc: str) -> str:
-    return os.path.join(etc, FOLDER, whitelist.FRAGMENT)
 
 
 def _read(path: str) -> str:

@@ -1,0 +1,3 @@
+"""Version of the package; rewritten by `tito tag`."""
+
+VERSION = "$version"
