@@ -6,9 +6,14 @@ Python 3.6 runs without a locale and would otherwise encode arguments and decode
 
 import os
 import subprocess
-from typing import Dict, List, Optional, Sequence
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence
 
 from cephhci.errors import CommandFailed, CommandTimeout
+
+if TYPE_CHECKING:
+    Process = subprocess.Popen[bytes]
+else:
+    Process = subprocess.Popen  # cannot be subscripted at run time before Python 3.9
 
 STDERR_KEPT = 2000  # characters of stderr that an error carries
 
@@ -52,7 +57,7 @@ def run(
     return bytes(stdout)
 
 
-def spawn(argv: Sequence[str], log: str, env: Optional[Dict[str, str]] = None) -> "subprocess.Popen[bytes]":
+def spawn(argv: Sequence[str], log: str, env: Optional[Dict[str, str]] = None) -> Process:
     """Start a daemon in a session of its own, its output appended to the file ``log``; the caller owns it."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
     try:
