@@ -7,8 +7,10 @@ Two ways to name a cluster: ``cluster`` (a configuration the hosts already have 
 import re
 from typing import Dict, Mapping, NamedTuple, Tuple
 
-from cephhci.errors import InvalidArgument
+from cephhci.errors import InvalidArgument, MissingArgument
+from cephhci.target import Target
 
+FOLDER = "/etc/ceph"
 DEFAULT_CLUSTER = "hci"
 DEFAULT_USER = "xcp"
 DEFAULT_MAPPER = "krbd"
@@ -47,13 +49,13 @@ class DeviceConfig(NamedTuple):
     secret: str
 
 
-def parse(given: Mapping[str, str]) -> DeviceConfig:
+def parse(given: Mapping[str, str], need_pool: bool = True) -> DeviceConfig:
     """Check the keys and values of device-config; raises InvalidArgument, which names the key."""
     keys = _known_keys(given)
     monitors = _monitors(keys.get("monitors", ""))
     _check_cluster_choice(keys, monitors)
     return DeviceConfig(
-        pool=_name(keys, "pool", ""),
+        pool=_name(keys, "pool", "") if need_pool or keys.get("pool") else "",
         namespace=_name(keys, "namespace", "") if keys.get("namespace") else "",
         data_pool=_name(keys, "data-pool", "") if keys.get("data-pool") else "",
         mapper=_name(keys, "mapper", DEFAULT_MAPPER),
@@ -63,6 +65,12 @@ def parse(given: Mapping[str, str]) -> DeviceConfig:
         password=_password(keys.get("password", "")),
         secret=keys.get(SECRET, ""),
     )
+
+
+def target(config: DeviceConfig, password: str) -> Target:
+    """How to reach the cluster; ``password`` is what the secret holds."""
+    conffile = "" if config.monitors else "%s/%s.conf" % (FOLDER, config.cluster)
+    return Target(config.user, conffile, ",".join(config.monitors), password)
 
 
 def _known_keys(given: Mapping[str, str]) -> Dict[str, str]:
@@ -87,15 +95,15 @@ def _check_cluster_choice(keys: Mapping[str, str], monitors: Tuple[str, ...]) ->
     if monitors and "cluster" in keys:
         raise _invalid("monitors", "it contradicts cluster", "Give either monitors, user and password, or cluster")
     if monitors and not has_key:
-        raise _invalid("password", "it is missing", "Monitors need the key of the Ceph user")
+        raise _missing("password", "Monitors need the key of the Ceph user")
     if has_key and not monitors:
-        raise _invalid("monitors", "it is missing", "A password goes with monitors; a named cluster has its own keyring")
+        raise _missing("monitors", "A password goes with monitors; a named cluster has its own keyring")
 
 
 def _name(keys: Mapping[str, str], key: str, default: str) -> str:
     value = keys.get(key, default)
     if not value:
-        raise _invalid(key, "it is missing", "Give device-config:%s=..." % key)
+        raise _missing(key, "Give device-config:%s=..." % key)
     if not NAME.match(value):
         raise _invalid(
             key, "%s is not a usable name" % ascii(value), "Use letters, digits, dot, dash and underscore"
@@ -126,3 +134,7 @@ def _password(text: str) -> str:
 
 def _invalid(key: str, reason: str, way_out: str) -> InvalidArgument:
     return InvalidArgument(name="device-config:%s" % key, reason=reason, way_out=way_out)
+
+
+def _missing(key: str, way_out: str) -> MissingArgument:
+    return MissingArgument(name="device-config:%s" % key, reason="it is missing", way_out=way_out)

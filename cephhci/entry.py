@@ -29,12 +29,12 @@ class Header(NamedTuple):
 
 
 class Writer(NamedTuple):
-    """The host that may write to a disk, and the Ceph client through which it does."""
+    """The host that may write to a disk, and the Ceph clients through which it may."""
 
     host: str
     boot: str
     claim: str  # made anew for every attach
-    client: str  # ADDRESS:0/NONCE as in `ceph osd blocklist`; empty until the device is mapped
+    clients: Tuple[str, ...]  # as `ceph osd blocklist` names them; empty until the device is mapped
 
 
 class Entry(NamedTuple):
@@ -50,7 +50,6 @@ class Entry(NamedTuple):
     description: str
     type: str
     read_only: bool
-    sharable: bool
     writer: Optional[Writer]
 
 
@@ -96,8 +95,9 @@ def decode_entry(key: str, value: bytes) -> Entry:
     if entry.writer is None:
         return entry
     try:
-        return entry._replace(writer=Writer(*entry.writer))
-    except TypeError as error:
+        host, boot, claim, clients = entry.writer
+        return entry._replace(writer=Writer(host, boot, claim, tuple(clients)))
+    except (TypeError, ValueError) as error:
         raise IndexDamaged(key=key, reason=str(error)) from error
 
 

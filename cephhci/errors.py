@@ -53,6 +53,12 @@ class InvalidArgument(Error):
     todo = "{way_out}"
 
 
+class MissingArgument(InvalidArgument):
+    """An argument that is needed was not given."""
+
+    code = "HCI_MISSING_ARGUMENT"
+
+
 class ClusterUnreachable(Error):
     """The Ceph cluster did not answer within the deadline."""
 
@@ -226,6 +232,12 @@ class DiskInUse(Error):
     todo = "{way_out}"
 
 
+class DiskHeld(DiskInUse):
+    """Another host has the disk for writing, so this one may not open it."""
+
+    code = "HCI_DISK_HELD"
+
+
 class SizeInvalid(Error):
     """The size of a disk cannot be had."""
 
@@ -239,3 +251,11 @@ class MappingFailed(Error):
 
     code = "HCI_MAPPING_FAILED"
     msg = "{what}: {reason}"
+
+
+class XapiFailed(Error):
+    """XAPI did not answer, or refused."""
+
+    code = "HCI_XAPI_FAILED"
+    msg = "{what}: {reason}"
+    todo = "Check that the toolstack runs on this host and on the pool's master"

@@ -12,7 +12,7 @@ import uuid
 from typing import List
 
 from cephhci.errors import Error
-from cephhci.node import durable, document, seed, service, status
+from cephhci.node import document, durable, seed, service, status
 from cephhci.node.durable import Owner
 from cephhci.node.errors import AlreadyRunning, DocumentInvalid, StateUnusable
 from cephhci.node.osd import Intent
@@ -32,7 +32,7 @@ def main(argv: List[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hci-node", description="One Ceph node from a declarative document.")
+    parser = argparse.ArgumentParser(prog="hci-node", description="One Ceph node from its document.")
     verbs = parser.add_subparsers(dest="name", metavar="VERB")
     verbs.required = True
     run = verbs.add_parser("run", help="bring the node up and keep it up until SIGTERM")
@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(verb=_check)
     for verb in (run, check):
         verb.add_argument("document", metavar="DOCUMENT", help="the node's document, a JSON file")
-    show = verbs.add_parser("status", help="print the state; exit code 0: running, 2: not (yet) complete, 3: stopped")
+    show = verbs.add_parser(
+        "status", help="print the state; exits with 0: running, 2: not complete, 3: stopped"
+    )
     show.set_defaults(verb=_status)
     show.add_argument("--format", choices=("json", "text"), default="json")
     for verb in (run, show):
@@ -55,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
     paths = Paths(arguments.root)
     owner = _owner(wanted.user)
     lock = service.take_lock(paths)
-    stops = []  # type: List[int]
+    stops: List[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stops.append(received))
     service.raise_limits()
@@ -77,7 +79,7 @@ def _status(arguments: argparse.Namespace) -> int:
     paths = Paths(arguments.root)
     text = durable.read(paths.status)
     if text is None:
-        raise StateUnusable(path=paths.status, reason="there is none, hci-node has not run since the last boot")
+        raise StateUnusable(path=paths.status, reason="is missing: hci-node has not run since the last boot")
     state = json.loads(text)
     if state["phase"] not in (status.STOPPED, status.FAILED) and not _is_running(paths):
         state["phase"] = status.KILLED

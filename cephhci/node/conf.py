@@ -8,8 +8,8 @@ from typing import Dict, Iterable, List, Tuple
 from cephhci.node.document import SECTIONS, Credential, Document, Monitor
 from cephhci.node.paths import Paths
 
-# Production defaults that differ from Ceph's own, or that this cluster relies on; a document may override them.
-DEFAULTS = {
+# Production defaults that differ from Ceph's own, or that we rely on; a document may override them.
+DEFAULTS: Dict[str, Dict[str, str]] = {
     "global": {
         # Three copies on three hosts; I/O goes on with one host away and never with a single copy.
         "osd_pool_default_size": "3",
@@ -20,13 +20,13 @@ DEFAULTS = {
         "auth_allow_insecure_global_id_reclaim": "false",
         "mon_allow_pool_size_one": "false",
         "mon_allow_pool_delete": "false",
-        # Each RBD snapshot waits for a monitor commit: with Ceph's 1.0 s a VM of 4 disks took 3.5 s, with 0.1 s 0.5 s.
+        # A snapshot is a monitor commit: with Ceph's 1.0 s a VM of 4 disks took 3.5 s, with 0.1 s 0.5 s.
         "paxos_propose_interval": "0.1",
     },
     "mgr": {},
     "osd": {},
     "client": {},
-}  # type: Dict[str, Dict[str, str]]
+}
 
 
 def mon_address(monitor: Monitor) -> str:
@@ -69,8 +69,8 @@ def _derived(document: Document, paths: Paths) -> Dict[str, Dict[str, str]]:
 
 
 def _files(kind: str, paths: Paths) -> Dict[str, str]:
-    # The keyring stands in each daemon's own section: one in [global] replaces the monitors' own, and they never
-    # form a quorum ("no AuthAuthorizeHandler found").
+    # The keyring stands in each daemon's own section: one in [global] replaces the monitors' own, and they
+    # never form a quorum ("no AuthAuthorizeHandler found").
     data = paths.data(kind, "$id")
     return {
         kind + "_data": data,
@@ -82,7 +82,7 @@ def _files(kind: str, paths: Paths) -> Dict[str, str]:
 
 def keyring(credentials: Iterable[Tuple[str, Credential]]) -> str:
     """A keyring file's text with the given entities and their capabilities."""
-    lines = []  # type: List[str]
+    lines: List[str] = []
     for entity, credential in credentials:
         lines.append("[%s]" % entity)
         lines.append("\tkey = %s" % credential.key)

@@ -28,7 +28,7 @@ WIPE = (
 
 
 class Label(NamedTuple):
-    """A BlueStore label; ``fsid`` (of the cluster) and ``osd`` are None until the store was made completely."""
+    """A BlueStore label; the cluster's ``fsid`` and ``osd`` are None until the store is complete."""
 
     uuid: str
     fsid: Optional[str]

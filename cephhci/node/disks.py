@@ -23,11 +23,11 @@ class Bay:
     def __init__(self, disk: Disk) -> None:
         self.disk = disk
         self.state = WAITING
-        self.osd = None  # type: Optional[int]
+        self.osd: Optional[int] = None
         self.due = 0.0
         self.refused = False
         self.needs_monitors = False
-        self.error = None  # type: Optional[Error]
+        self.error: Optional[Error] = None
 
     def status(self) -> DiskStatus:
         code, text = (self.error.code, self.error.sentence) if self.error else ("", "")
@@ -35,7 +35,7 @@ class Bay:
 
 
 class Disks:
-    """``start_osd`` starts the daemon of a complete OSD; ``changed`` is called when a state changes in a long step."""
+    """``start_osd`` starts the daemon of a complete OSD; ``changed`` is told of changes in a long step."""
 
     def __init__(
         self,

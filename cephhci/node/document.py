@@ -16,11 +16,11 @@ from cephhci.node.errors import DocumentInvalid
 
 SCHEMA = 1
 SECTIONS = ("global", "mon", "mgr", "osd", "client")
-# Options that follow from other fields. A `keyring` in [global] even keeps the monitors from ever forming a quorum.
-DERIVED_OPTIONS = frozenset(
-    "fsid mon_host mon_initial_members keyring key keyfile public_network cluster_network public_addr"
-    " cluster_addr crush_location mon_data mgr_data osd_data admin_socket log_file run_dir crash_dir"
-    " auth_cluster_required auth_service_required auth_client_required".split()
+# Follow from other fields. A `keyring` in [global] would even keep the monitors from ever forming a quorum.
+DERIVED_OPTIONS = (
+    ("fsid", "mon_host", "mon_initial_members", "public_network", "cluster_network", "public_addr", "cluster_addr")
+    + ("keyring", "key", "keyfile", "auth_cluster_required", "auth_service_required", "auth_client_required")
+    + ("crush_location", "mon_data", "mgr_data", "osd_data", "admin_socket", "log_file", "run_dir", "crash_dir")
 )
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
@@ -40,6 +40,8 @@ class Interface(NamedTuple):
 
 
 class Monitor(NamedTuple):
+    """A monitor of the cluster; listens on 3300 and 6789 of ``address``."""
+
     name: str
     address: str
 
@@ -62,6 +64,8 @@ class Disk(NamedTuple):
 
 
 class Document(NamedTuple):
+    """``auth``: the initial auth database; ``local_keyrings``: what of it goes into /etc/ceph here."""
+
     fsid: str
     node: str
     public: Interface
@@ -103,7 +107,7 @@ def parse(text: str) -> Document:
         public=public,
         cluster=_interface(top.take("cluster"), "cluster") if "cluster" in top else public,
         monitors=monitors,
-        auth=_auth(top.take("auth"), node, any(monitor.name == node for monitor in monitors)),
+        auth=_auth(top.take("auth"), any(monitor.name == node for monitor in monitors)),
         local_keyrings=_entities(top.take("local_keyrings", [])),
         disks=_disks(top.take("disks")),
         options=_options(top.take("options", {})),
@@ -182,7 +186,7 @@ def _uuid(value: object, field: str) -> str:
 
 def _address(value: object, field: str) -> str:
     try:
-        return str(ipaddress.IPv4Address(value)) if isinstance(value, str) else _wrong(field, "must be an IPv4 address")
+        return str(ipaddress.IPv4Address(value if isinstance(value, str) else ""))
     except ValueError:
         _wrong(field, "must be an IPv4 address")
 
@@ -202,7 +206,7 @@ def _interface(value: object, field: str) -> Interface:
 
 
 def _monitors(value: object) -> Tuple[Monitor, ...]:
-    monitors = []  # type: List[Monitor]
+    monitors: List[Monitor] = []
     for index, item in enumerate(_list(value, "monitors")):
         field = "monitors[%d]" % index
         fields = _Fields(item, field)
@@ -218,14 +222,15 @@ def _monitors(value: object) -> Tuple[Monitor, ...]:
     return tuple(monitors)
 
 
-def _auth(value: object, node: str, has_mon: bool) -> Dict[str, Credential]:
+def _auth(value: object, has_mon: bool) -> Dict[str, Credential]:
     auth = {}
     for entity, item in sorted(_object(value, "auth").items()):
         field = "auth[%s]" % entity
         if not _ENTITY.match(entity):
             _wrong(field, "is not mon., mgr.NAME or client.NAME")
         fields = _Fields(item, field)
-        auth[entity] = Credential(_key(fields.take("key"), field + ".key"), _caps(fields.take("caps"), field + ".caps"))
+        key = _key(fields.take("key"), field + ".key")
+        auth[entity] = Credential(key, _caps(fields.take("caps"), field + ".caps"))
         fields.done()
     needed = ["client.bootstrap-osd"] + (["mon."] if has_mon else [])
     for entity in needed:
@@ -264,7 +269,7 @@ def _entities(value: object) -> Tuple[str, ...]:
 
 
 def _disks(value: object) -> Tuple[Disk, ...]:
-    disks = []  # type: List[Disk]
+    disks: List[Disk] = []
     for index, item in enumerate(_list(value, "disks")):
         field = "disks[%d]" % index
         fields = _Fields(item, field)
@@ -282,7 +287,7 @@ def _disks(value: object) -> Tuple[Disk, ...]:
 
 
 def _options(value: object) -> Dict[str, Dict[str, str]]:
-    options = {}  # type: Dict[str, Dict[str, str]]
+    options: Dict[str, Dict[str, str]] = {}
     for section, entries in sorted(_object(value, "options").items()):
         if section not in SECTIONS:
             _wrong("options.%s" % section, "is not one of %s" % ", ".join(SECTIONS))
@@ -320,7 +325,8 @@ def _check_together(document: Document) -> None:
         if not entity.startswith("client.") or entity not in document.auth:
             _wrong("local_keyrings[%d]" % index, "must be the name of a client in auth")
     for index, monitor in enumerate(document.monitors):
-        if monitor.name == document.node and monitor.address != document.public.address:
-            _wrong("monitors[%d].address" % index, "is not this node's public address %s" % document.public.address)
-        if monitor.name != document.node and monitor.address == document.public.address:
-            _wrong("monitors[%d].address" % index, "is this node's public address, but the name is another")
+        field, own = "monitors[%d].address" % index, document.public.address
+        if monitor.name == document.node and monitor.address != own:
+            _wrong(field, "is not this node's public address %s" % own)
+        if monitor.name != document.node and monitor.address == own:
+            _wrong(field, "is this node's public address, but the name is another")

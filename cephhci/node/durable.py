@@ -1,5 +1,6 @@
 """Files that survive a power loss: whole and on disk, or not there at all."""
 
+import contextlib
 import os
 import shutil
 from typing import NamedTuple, Optional
@@ -47,10 +48,8 @@ def directory(path: str, mode: int, owner: Optional[Owner] = None) -> None:
     """Make the directory, and the missing ones above it (0755), unless it is there. Raises StateUnusable."""
     try:
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        try:
+        with contextlib.suppress(FileExistsError):
             os.mkdir(path, mode)
-        except FileExistsError:
-            pass
         os.chmod(path, mode)
         if owner:
             os.chown(path, owner.uid, owner.gid)

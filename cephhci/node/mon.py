@@ -25,7 +25,7 @@ class Quorum(NamedTuple):
 def prepare(document: Document, paths: Paths, tools: Tools, owner: Owner) -> None:
     """Make the monitor's store unless there is a complete one. Raises StateForeign for another cluster's.
 
-    The store gets its name only when it is complete and on disk, so one cut short by a power loss is made again.
+    The store gets its name when it is complete and on disk, so one cut short by power loss is made again.
     """
     store = paths.data("mon", document.node)
     if os.path.lexists(store):
@@ -37,7 +37,7 @@ def prepare(document: Document, paths: Paths, tools: Tools, owner: Owner) -> Non
     durable.remove_tree(store + ".making")
 
 
-def quorum(socket: str, name: str) -> Quorum:
+def quorum(socket: str) -> Quorum:
     """What the running monitor says. Raises DaemonUnreachable."""
     status = ask(socket, "mon_status")
     ranks = status.get("quorum")

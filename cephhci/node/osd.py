@@ -1,7 +1,7 @@
 """OSDs on this node's disks: begun, finished after an interruption, and got ready to start.
 
-An OSD's uuid and key are remembered before the monitors hear of it, and forgotten once the disk itself carries
-them. So a repeat after a power loss asks for the same OSD again and never makes a second one.
+An OSD's uuid and key are remembered before the monitors hear of it, and forgotten once the disk itself
+carries them. So a repeat after a power loss asks for the same OSD again and never makes a second one.
 """
 
 import json
@@ -40,7 +40,7 @@ class Osds:
         return intent.uuid if intent else None
 
     def make(self, path: str, wanted: Optional[str]) -> int:
-        """Make an OSD on the empty (or half-made) disk and return its id. ``wanted``: its uuid, if demanded."""
+        """Make an OSD on the empty or half-made disk and return its id. ``wanted``: its uuid, if demanded."""
         intents = self._intents()
         intent = intents.get(path)
         if intent is None or (wanted and intent.uuid != wanted):
@@ -54,7 +54,7 @@ class Osds:
         return number
 
     def get_ready(self, path: str, number: int) -> None:
-        """Fill the data directory of a complete OSD from its disk. Nothing else of it lives outside the disk."""
+        """Fill the data directory of a complete OSD from its disk; the directory holds nothing else."""
         data = self._empty_directory(number, path)
         self._tools.prime_osd_dir(path, data)
         intents = self._intents()

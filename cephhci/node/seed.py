@@ -1,7 +1,7 @@
 """Documents and keys of a whole new cluster, made before any of its nodes runs.
 
-Pure: time and randomness are passed in. All nodes get the same monitors and the same initial auth database, so
-that any majority of them forms the first quorum: there is no bootstrap node, and no `auth add` afterwards.
+Pure: time and randomness are passed in. All nodes get the same monitors and the same initial auth database,
+so any majority of them forms the first quorum: there is no bootstrap node, and no `auth add` afterwards.
 """
 
 import base64
@@ -17,7 +17,7 @@ Randomness = Callable[[int], bytes]  # os.urandom
 
 
 class NodeSpec(NamedTuple):
-    """One node of the cluster to make; ``disks`` are device paths, ``crush_host`` is usually the host's name."""
+    """One node of the cluster to make; ``disks``: device paths; ``crush_host``: usually the host's name."""
 
     name: str
     public: Interface
@@ -36,7 +36,7 @@ class ClusterSpec(NamedTuple):
 
 
 class Seed(NamedTuple):
-    """``documents``: JSON text by node name; ``keyrings``: text by client entity, for dom0; ``fsid`` and monitors."""
+    """``documents``: JSON by node; ``keyrings`` for dom0: text by client; ``monitors``: address by name."""
 
     fsid: str
     monitors: Dict[str, str]
@@ -50,7 +50,7 @@ MONITORS = 5  # more only make each commit slower
 def cluster(spec: ClusterSpec, random: Randomness, now: int) -> Seed:
     """Make the documents of all nodes. ``now``: seconds since 1970. Raises DocumentInvalid for a bad spec."""
     fsid = str(uuid.UUID(bytes=random(16), version=4))
-    monitors = [node for node in spec.nodes][:MONITORS]
+    monitors = list(spec.nodes[:MONITORS])
     auth = {entity: Credential(secret(random, now), caps) for entity, caps in sorted(_caps(spec).items())}
     documents = {}
     for node in spec.nodes:
@@ -99,7 +99,7 @@ def _document(
         "public": node.public._asdict(),
         "cluster": node.cluster._asdict(),
         "monitors": [{"name": other.name, "address": other.public.address} for other in monitors],
-        "auth": {entity: {"key": credential.key, "caps": credential.caps} for entity, credential in auth.items()},
+        "auth": {entity: credential._asdict() for entity, credential in auth.items()},
         "local_keyrings": ["client.admin"],
         "disks": [{"path": path} for path in node.disks],
         "options": spec.options,

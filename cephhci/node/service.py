@@ -124,7 +124,7 @@ class Node:
         if not self._document.has_mon:
             return
         try:
-            self._mon = mon.quorum(self._paths.socket("mon." + self._document.node), self._document.node)
+            self._mon = mon.quorum(self._paths.socket("mon." + self._document.node))
         except DaemonUnreachable:
             self._mon = mon.Quorum("", [])
 
@@ -181,7 +181,7 @@ class Node:
             self._written = text
 
     def _stop(self, phase: str) -> None:
-        """OSDs first, while the monitors can still tell clients about it: blocked I/O is then 0.1 s and not 26 s."""
+        """OSDs first, while the monitors can still tell clients: I/O is then blocked for 0.1 s, not 26 s."""
         self._phase = status.STOPPING
         self._report()
         names = list(self._supervisor.daemons)

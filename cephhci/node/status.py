@@ -7,18 +7,14 @@ import json
 from typing import Dict, List, NamedTuple, Optional
 
 SCHEMA = 1
-STARTING, RUNNING, DEGRADED, STOPPING, STOPPED, FAILED = (
-    "starting",
-    "running",
-    "degraded",
-    "stopping",
-    "stopped",
-    "failed",
-)
-KILLED = "killed"  # never written: what a reader concludes when no hci-node is there and it did not stop in order
+STARTING, RUNNING, DEGRADED = "starting", "running", "degraded"
+STOPPING, STOPPED, FAILED = "stopping", "stopped", "failed"
+KILLED = "killed"  # never written: a reader's conclusion when hci-node is gone and did not stop in order
 
 
 class DaemonStatus(NamedTuple):
+    """A daemon as the supervisor sees it; ``last_end`` tells how it ended the last time."""
+
     state: str
     pid: Optional[int]
     restarts: int
@@ -26,7 +22,7 @@ class DaemonStatus(NamedTuple):
 
 
 class DiskStatus(NamedTuple):
-    """``state``: waiting, making, starting, active, or failed; ``code`` and ``error`` tell why it is not active."""
+    """``state``: waiting, making, starting, active or failed; ``code`` and ``error`` say why it failed."""
 
     path: str
     state: str
@@ -36,6 +32,8 @@ class DiskStatus(NamedTuple):
 
 
 class Status(NamedTuple):
+    """All that the status file holds."""
+
     node: str
     fsid: str
     boot_id: str

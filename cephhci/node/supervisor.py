@@ -27,8 +27,8 @@ class Daemon:
         self.argv = argv
         self.log = log
         self.state = WAITING
-        self.process = None  # type: Optional[Process]
-        self.deaths = []  # type: List[float]
+        self.process: Optional[Process] = None
+        self.deaths: List[float] = []
         self.due = 0.0
         self.restarts = 0
         self.last_end = ""
@@ -50,7 +50,7 @@ class Supervisor:
         self._spawn = spawn
         self._now = now
         self._sleep = sleep
-        self.daemons = OrderedDict()  # type: OrderedDict[str, Daemon]
+        self.daemons: OrderedDict[str, Daemon] = OrderedDict()
 
     def add(self, name: str, argv: Sequence[str], log: str) -> None:
         """Start the daemon and keep it running from now on."""
@@ -100,12 +100,12 @@ class Supervisor:
         daemon.deaths = [death for death in daemon.deaths if now - death < WINDOW] + [now]
         if len(daemon.deaths) >= DEATHS:
             daemon.state = FAILED
-            logger.error("%s given up after %d ends in %d s: %s", daemon.name, len(daemon.deaths), WINDOW, how)
+            logger.error("%s given up, it ended %d times in %d s: %s", daemon.name, DEATHS, WINDOW, how)
             return
         delay = min(FIRST_DELAY * 2 ** (len(daemon.deaths) - 1), LONGEST_DELAY)
         daemon.state = WAITING
         daemon.due = now + delay
-        logger.warning("%s ended (%s); it is started again in %d s, its log is %s", daemon.name, how, delay, daemon.log)
+        logger.warning("%s ended (%s), next start in %d s; see %s", daemon.name, how, delay, daemon.log)
 
     def _alive(self, daemons: Sequence[Daemon]) -> List[Daemon]:
         return [daemon for daemon in daemons if daemon.process and daemon.process.poll() is None]

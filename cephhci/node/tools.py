@@ -1,6 +1,6 @@
 """Ceph's own programs as far as a node needs them, one function per verb.
 
-Each runs as the daemons' user and dies with hci-node, so that a new start never meets a half-done one still at work.
+Each dies with hci-node, so that a new start never meets a half-done one still at work.
 """
 
 import json
@@ -30,7 +30,7 @@ class Tools:
         """Name of the installed release, such as "pacific"."""
         words = run(["ceph-mon", "--version"], QUICK).decode("utf-8", "replace").split()
         if len(words) < 5 or not words[4].isalpha():
-            raise CommandFailed(program="ceph-mon", status="exit code 0", stderr="unknown version " + " ".join(words))
+            raise CommandFailed(program="ceph-mon", status="exit code 0", stderr="unknown version")
         return words[4]
 
     def monmap_create(self, path: str, fsid: str, monitors: Dict[str, str], release: str) -> None:
@@ -46,14 +46,14 @@ class Tools:
         self._run(argv + ["--monmap", monmap, "--keyring", keyring], MKFS)
 
     def osd_new(self, uuid: str, key: str, keyring: str) -> int:
-        """The id of the OSD with this uuid and key, made when there is none; the same call again changes nothing."""
+        """The id of the OSD with this uuid and key, made when there is none; a repeat changes nothing."""
         argv = ["ceph", "-c", self._conf, "--connect-timeout", str(CONNECT)]
         argv += ["-n", "client.bootstrap-osd", "-k", keyring, "-i", "-", "osd", "new", uuid]
         output = self._run(argv, QUICK, json.dumps({"cephx_secret": key}).encode("ascii"), as_root=True)
         return int(output.decode("ascii"))
 
     def osd_mkfs(self, number: int, uuid: str, data: str, key: str) -> None:
-        """Make the object store on the disk that ``data``/block names; the key goes into the disk's label, too."""
+        """Make the object store on the disk that ``data``/block names; its label gets the key, too."""
         argv = ["ceph-osd", "--mkfs", "-i", str(number), "-c", self._conf, "--osd-data", data]
         self._run(argv + ["--osd-uuid", uuid, "--no-mon-config", "--keyfile", "-"], MKFS, key.encode("ascii"))
 

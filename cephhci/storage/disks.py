@@ -10,7 +10,7 @@ delete   1 entry ``deleting``   2 XAPI record gone   3 image in the trash   4 en
 Taking back is deleting: both end in ``finish_deletion``, which may be repeated at will.
 """
 
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from cephhci import errors
 from cephhci.ceph.port import Pool
@@ -38,7 +38,6 @@ class NewDisk(NamedTuple):
     description: str
     type: str
     read_only: bool
-    sharable: bool
 
 
 class Disks:
@@ -68,14 +67,11 @@ class Disks:
             description=new.description,
             type=new.type,
             read_only=new.read_only,
-            sharable=new.sharable,
             writer=None,
         )
         self._index.change(new.uuid, lambda found: _first(found, entry))
         try:
-            # An image that several hosts write at once must not pass the exclusive lock back and forth.
-            features = [name for name in header.features if not new.sharable or name == "layering"]
-            self._pool.create_image(entry.image, size, features, header.data_pool)
+            self._pool.create_image(entry.image, size, header.features, header.data_pool)
             entry = entry._replace(image_id=self._pool.image(entry.image).id)
             self._records.introduce(entry)
             return self._index.update(new.uuid, lambda found: _completed(found, entry.image_id, size))
@@ -88,10 +84,13 @@ class Disks:
             self._take_back(entry)
             raise
 
-    def complete(self, entry: Entry) -> Entry:
-        """Finish a creation that got as far as a XAPI record."""
+    def complete(self, entry: Entry) -> List[Entry]:
+        """Finish a creation that got as far as a XAPI record; empty when the disk was taken back meanwhile."""
         facts = self._pool.image(entry.image)
-        return self._index.update(entry.uuid, lambda found: _completed(found, facts.id, facts.size))
+        try:
+            return [self._index.update(entry.uuid, lambda found: _completed(found, facts.id, facts.size))]
+        except (errors.DiskMissing, errors.DiskUnfinished):
+            return []
 
     def relabel(self, disk: str, label: str, description: str) -> None:
         """Keep the names that the administrator gave; raises DiskMissing."""
@@ -191,6 +190,6 @@ def _first(found: Optional[Entry], entry: Entry) -> Change:
 
 
 def _completed(found: Entry, image_id: str, size: int) -> Entry:
-    if found.state != CREATING:
+    if found.state == DELETING:
         raise errors.DiskUnfinished(disk=found.uuid, state=found.state)
     return found._replace(state=READY, image_id=image_id, size=size)

@@ -51,22 +51,28 @@ def scan(pool: Pool, index: Index, disks: Disks, records: Records) -> Scan:
     entries = {uuid: entry for uuid, entry in contents.entries.items() if entry.state == READY}
     repaired = []  # type: List[Tuple[str, str]]
     for action, entry in repairs(contents, images, records.known):
-        if action == COMPLETE:
-            entries[entry.uuid] = disks.complete(entry)
-        else:
-            _take_back(disks, index, entry)
+        finished = disks.complete(entry) if action == COMPLETE else _take_back(disks, index, entry)
+        entries.update({disk.uuid: disk for disk in finished})
         repaired.append((action, entry.uuid))
     missing = [uuid for uuid, entry in entries.items() if entry.image not in images]
     _collect(pool, index, disks, contents)
     return Scan(list(entries.values()), missing, repaired)
 
 
-def _take_back(disks: Disks, index: Index, entry: Entry) -> None:
+def _take_back(disks: Disks, index: Index, entry: Entry) -> List[Entry]:
+    """Delete a disk, unless its creation ended after the index was read: then it is returned."""
     try:
-        marked = index.update(entry.uuid, lambda found: found._replace(state=DELETING))
+        marked = index.update(entry.uuid, lambda found: found if found.state == READY else _deleting(found))
     except errors.DiskMissing:
-        return  # its own process finished it meanwhile
+        return []  # its own process finished the deletion
+    if marked.state == READY:
+        return [marked]
     disks.finish_deletion(marked)
+    return []
+
+
+def _deleting(entry: Entry) -> Entry:
+    return entry._replace(state=DELETING)
 
 
 def _collect(pool: Pool, index: Index, disks: Disks, contents: Contents) -> None:

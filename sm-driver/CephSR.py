@@ -1,0 +1,362 @@
+#!/usr/bin/python3
+"""SMAPIv1 driver of type ``ceph``: a VDI is an RBD image.
+
+Only what SM asks for is here; what a disk is and how it changes is in ``cephhci.storage``.
+"""
+
+import uuid
+from contextlib import contextmanager
+from typing import Iterator, NamedTuple, Optional
+
+import XenAPI
+from cephsm import SR, VDI, SRCommand, lock, speaks_sm, util, xs_errors
+
+from cephhci import deviceconfig, errors, layout, sync, version
+from cephhci.ceph.cluster import PATIENT_SECONDS, QUICK_SECONDS, connect
+from cephhci.ceph.port import Cluster, Pool
+from cephhci.clock import Clock
+from cephhci.deviceconfig import DeviceConfig
+from cephhci.entry import Entry
+from cephhci.host import external
+from cephhci.host.inventory import identity
+from cephhci.host.mapper import Mapper, Source
+from cephhci.storage import recovery, sr
+from cephhci.storage.attachment import Attachment, Claim, release
+from cephhci.storage.disks import Disks, NewDisk
+from cephhci.storage.index import Index
+from cephhci.storage.records import Records
+from cephhci.xapi.bulk import disk_records
+from cephhci.xmltext import sr_list
+
+# Every one of these is driven through this executable by a test. xapi never withdraws a capability that it saw.
+CAPABILITIES = [
+    "SR_PROBE",
+    "SR_UPDATE",
+    "THIN_PROVISIONING",
+    "VDI_CREATE",
+    "VDI_DELETE",
+    "VDI_ATTACH",
+    "VDI_DETACH",
+    "VDI_ACTIVATE",
+    "VDI_DEACTIVATE",
+    "VDI_UPDATE",
+    "VDI_INTRODUCE",
+    "ATOMIC_PAUSE",
+]
+DRIVER_INFO = {
+    "name": "Ceph RBD",
+    "description": "Disks as RBD images of a Ceph cluster",
+    "vendor": "xcpng-ceph-hci",
+    "copyright": "The xcpng-ceph-hci authors",
+    "driver_version": version.VERSION,
+    "required_api_version": "1.0",
+    "capabilities": CAPABILITIES,
+    "configuration": [list(pair) for pair in deviceconfig.DESCRIBED],
+}
+MARK = "hci-synchronised"  # key of SR.sm_config
+ABSENT = ("UUID_INVALID", "HANDLE_INVALID")
+
+
+class Access(NamedTuple):
+    """An open connection and what it leads to."""
+
+    cluster: Cluster
+    pool: Pool
+    index: Index
+    disks: Disks
+
+
+class CephSR(SR.SR):
+    """An SR in a Ceph pool, or in one namespace of it."""
+
+    @staticmethod
+    def handles(type: str) -> bool:
+        """Whether this driver serves SRs of ``type``."""
+        return type == "ceph"
+
+    def load(self, sr_uuid: str) -> None:
+        """Set what SM asks for; runs for every command, so it reaches for neither the cluster nor XAPI."""
+        self.ops_exclusive = ["sr_create", "sr_delete", "sr_scan", "vdi_create", "vdi_delete", "vdi_introduce"]
+        self.sr_vditype = "aio"
+        self.attached = False
+        self.clock = Clock()
+        if sr_uuid:
+            self.lock = lock.Lock("sr", sr_uuid)
+
+    def vdi(self, uuid: str) -> "CephVDI":
+        """The disk of that uuid, whether it exists or not."""
+        return CephVDI(self, uuid)
+
+    @speaks_sm
+    def probe(self) -> str:
+        """The SRs in the given pool, or in every pool that the user may read."""
+        config = deviceconfig.parse(self.dconf, need_pool=False)
+        with self.connection(config, QUICK_SECONDS) as cluster:
+            return sr_list(sr.find(cluster, config.pool))
+
+    @speaks_sm
+    def create(self, sr_uuid: str, size: int) -> None:
+        """Check everything and claim the pool; ``size`` means nothing here."""
+        config = deviceconfig.parse(self.dconf)
+        features = external.mapper(config.mapper).features()
+        with self.connection(config, QUICK_SECONDS) as cluster:
+            sr.create(cluster, config, sr_uuid, features, self.clock)
+
+    @speaks_sm
+    def delete(self, sr_uuid: str) -> None:
+        """Give the pool back."""
+        with self.access(PATIENT_SECONDS) as access:
+            sr.destroy(access.pool, access.index, access.disks)
+
+    @speaks_sm
+    def attach(self, sr_uuid: str) -> None:
+        """Check that this host can use the SR; ends within 15 s, because XAPI holds back all other SRs meanwhile."""
+        with self.access(QUICK_SECONDS) as access:
+            wanted = access.index.header().features
+            missing = sorted(set(wanted) - set(self.mapper().features()))
+            if missing:
+                raise errors.MappingFailed(
+                    what="attaching the SR",
+                    reason="its images have features that this host cannot map: %s" % ", ".join(missing),
+                )
+        self.attached = True
+
+    def after_master_attach(self, uuid: str) -> None:
+        """Scan as SM does after an attach, but not after one that failed: that would wait for the cluster again."""
+        if self.attached:
+            super().after_master_attach(uuid)
+
+    def detach(self, sr_uuid: str) -> None:
+        """Nothing to undo: what attach did left no trace, so this works without the cluster."""
+
+    @speaks_sm
+    def update(self, sr_uuid: str) -> None:
+        """Refresh the space of the SR."""
+        with self.access(PATIENT_SECONDS) as access:
+            self._store_space(access)
+
+    @speaks_sm
+    def scan(self, sr_uuid: str) -> None:
+        """Bring the pool's database in line with the storage, after putting right what crashes left behind."""
+        with self.access(PATIENT_SECONDS) as access:
+            found = recovery.scan(access.pool, access.index, access.disks, SmRecords(self))
+            for action, disk in found.repaired:
+                util.SMlog("CephSR: %s unfinished disk %s" % (action, disk))
+            for disk in found.missing:
+                util.SMlog("CephSR: disk %s has lost its image" % disk)
+            self._synchronise(access, found)
+            self.virtual_allocation = sum(entry.size for entry in found.entries)
+            self.session.xenapi.SR.set_virtual_allocation(self.sr_ref, str(self.virtual_allocation))
+            self._store_space(access)
+
+    def _synchronise(self, access: Access, found: recovery.Scan) -> None:
+        _SR = self.session.xenapi.SR
+        missing = frozenset(found.missing)
+        mark = sync.mark(found.entries, missing, _SR.get_VDIs(self.sr_ref))
+        config = _SR.get_sm_config(self.sr_ref)
+        if config.get(MARK) == mark:
+            return
+        rows = sync.rows_of(disk_records(self.session_ref, self.sr_ref))
+        plan = sync.plan(found.entries, missing, rows)
+        for entry in plan.introduce:
+            self.vdi(entry.uuid).introduce_entry(entry)
+        for ref, entry, lost in plan.update:
+            self._update_record(ref, entry, lost)
+        for row in plan.forget:
+            self._forget_absent(access, row.location, row.ref)
+        config[MARK] = sync.mark(found.entries, missing, _SR.get_VDIs(self.sr_ref))
+        _SR.set_sm_config(self.sr_ref, config)
+
+    def _update_record(self, ref: str, entry: Entry, lost: bool) -> None:
+        _VDI = self.session.xenapi.VDI
+        _VDI.set_virtual_size(ref, str(entry.size))
+        _VDI.set_physical_utilisation(ref, str(entry.used))
+        _VDI.set_read_only(ref, entry.read_only)
+        _VDI.set_missing(ref, lost)
+
+    def _forget_absent(self, access: Access, disk: str, ref: str) -> None:
+        # Asked again, because a disk may have been made by another process after the index was read.
+        try:
+            access.index.entry(disk)
+        except errors.DiskMissing:
+            util.SMlog("CephSR: forgetting disk %s, which is not on the storage" % disk)
+            self.session.xenapi.VDI.db_forget(ref)
+
+    def _store_space(self, access: Access) -> None:
+        space = sr.space(access.pool, access.cluster, self.config().data_pool)
+        self.session.xenapi.SR.set_physical_size(self.sr_ref, str(space.size))
+        self.session.xenapi.SR.set_physical_utilisation(self.sr_ref, str(space.used))
+
+    def config(self) -> DeviceConfig:
+        """The checked device-config; raises InvalidArgument."""
+        return deviceconfig.parse(self.dconf)
+
+    def mapper(self) -> Mapper:
+        """What makes images devices on this host; raises InvalidArgument when the host lacks it."""
+        return external.mapper(self.config().mapper)
+
+    def attachment(self) -> Attachment:
+        """This host's access to the disks; needs no cluster."""
+        config = self.config()
+        target = deviceconfig.target(config, self._password(config))
+        return Attachment(target, Source(config.pool, config.namespace, ""), self.uuid, self.mapper())
+
+    @contextmanager
+    def connection(self, config: DeviceConfig, seconds: int) -> Iterator[Cluster]:
+        """A connection on which every call ends within ``seconds``."""
+        cluster = connect(deviceconfig.target(config, self._password(config)), seconds)
+        try:
+            yield cluster
+        finally:
+            cluster.close()
+
+    @contextmanager
+    def access(self, seconds: int) -> Iterator[Access]:
+        """A connection, opened down to the SR's index."""
+        config = self.config()
+        with self.connection(config, seconds) as cluster:
+            pool = cluster.pool(config.pool, config.namespace)
+            index = Index(pool, self.uuid, self.clock)
+            yield Access(cluster, pool, index, Disks(pool, index, SmRecords(self)))
+
+    def _password(self, config: DeviceConfig) -> str:
+        return str(util.get_secret(self.session, config.secret)) if config.secret else config.password
+
+
+class SmRecords(Records):
+    """The records of an SR's disks, on the session that XAPI made for this command."""
+
+    def __init__(self, sr: CephSR) -> None:
+        self._sr = sr
+
+    def introduce(self, entry: Entry) -> None:
+        self._sr.vdi(entry.uuid).introduce_entry(entry)
+
+    def forget(self, disk: str) -> None:
+        try:
+            self._sr.forget_vdi(disk)
+        except XenAPI.Failure as error:
+            if error.details[0] not in ABSENT:
+                raise
+
+    def known(self, disk: str) -> bool:
+        try:
+            self._sr.session.xenapi.VDI.get_by_uuid(disk)
+        except XenAPI.Failure as error:
+            if error.details[0] not in ABSENT:
+                raise
+            return False
+        return True
+
+
+class CephVDI(VDI.VDI):
+    """A disk."""
+
+    def load(self, vdi_uuid: str) -> None:
+        """Set what is known without asking anybody."""
+        self.vdi_type = "aio"  # the only type that gets a tapdisk on a block device in every SM tree of 8.3
+        self.path = layout.device_link(self.sr.uuid, vdi_uuid)
+
+    @speaks_sm
+    def create(self, sr_uuid: str, vdi_uuid: str, size: int) -> str:
+        """Make an empty disk."""
+        if self.ty == "ha_statefile":
+            # A statefile in this cluster could not be read before the cluster runs, and the cluster's own VMs
+            # could not start before it is read.
+            raise xs_errors.XenError("Unimplemented", opterr="keep the HA statefile on another SR")
+        new = NewDisk(vdi_uuid, size, self.label, self.description, self.ty, self.read_only)
+        with self.sr.access(PATIENT_SECONDS) as access:
+            entry = access.disks.create(new, self)
+        self._add_allocation(entry.size)
+        return str(self.get_params())
+
+    @speaks_sm
+    def delete(self, sr_uuid: str, vdi_uuid: str, data_only: bool = False) -> None:
+        """Delete the disk; its data goes in the background."""
+        with self.sr.access(PATIENT_SECONDS) as access:
+            access.disks.delete(vdi_uuid)
+
+    @speaks_sm
+    def introduce(self, sr_uuid: str, vdi_uuid: str) -> str:
+        """Make the record of a disk that is on the storage."""
+        location = self.sr.srcmd.params["vdi_location"]
+        if location != vdi_uuid:
+            raise errors.InvalidArgument(
+                name="location",
+                reason="disk %s cannot be known as %s" % (ascii(location), vdi_uuid),
+                way_out="Introduce it with uuid=%s" % ascii(location).strip("'"),
+            )
+        with self.sr.access(PATIENT_SECONDS) as access:
+            self.introduce_entry(access.index.entry(vdi_uuid))
+        return str(self.get_params())
+
+    @speaks_sm
+    def update(self, sr_uuid: str, vdi_uuid: str) -> None:
+        """Keep the disk's names on the storage, so that a lost pool database loses none."""
+        _VDI = self.session.xenapi.VDI
+        ref = _VDI.get_by_uuid(vdi_uuid)
+        with self.sr.access(PATIENT_SECONDS) as access:
+            access.disks.relabel(vdi_uuid, _VDI.get_name_label(ref), _VDI.get_name_description(ref))
+
+    @speaks_sm
+    def attach(self, sr_uuid: str, vdi_uuid: str) -> str:
+        """Make the disk a device; with ATOMIC_PAUSE this runs inside vdi_activate."""
+        attachment = self.sr.attachment()
+        with self.sr.access(PATIENT_SECONDS) as access:
+            if self._is_written():
+                claim = Claim(identity(), str(uuid.uuid4()), self._is_alive)
+                self.path = attachment.open(access.cluster, access.pool, access.index, vdi_uuid, claim)
+            else:
+                self.path = attachment.open_read_only(access.index.entry(vdi_uuid))
+        return str(VDI.VDI.attach(self, sr_uuid, vdi_uuid))
+
+    @speaks_sm
+    def detach(self, sr_uuid: str, vdi_uuid: str) -> None:
+        """Remove the device; the claim goes too, if the cluster can be reached."""
+        if not self.sr.attachment().close(vdi_uuid):
+            return
+        try:
+            with self.sr.access(QUICK_SECONDS) as access:
+                release(access.index, vdi_uuid, identity())
+        except errors.Error as error:
+            # The device is gone, which is what counts. The claim stays: this host may take it again at any time,
+            # another one once this one is dead.
+            util.SMlog("CephSR: disk %s stays claimed by this host: %s" % (vdi_uuid, error.sentence))
+
+    def introduce_entry(self, entry: Entry) -> None:
+        """Make the XAPI record of a disk from what the index says of it."""
+        self.label = entry.label
+        self.description = entry.description
+        self.ty = entry.type
+        self.read_only = entry.read_only
+        self.size = entry.size
+        self.utilisation = entry.used
+        self._db_introduce()
+
+    def _is_written(self) -> bool:
+        # SM passes the flag only in the command's own arguments; objects made by from_uuid have none.
+        args = self.sr.srcmd.params.get("args")
+        return not args or args[0] == "true"
+
+    def _is_alive(self, host: str) -> bool:
+        if self.session is None:
+            return True  # nobody can be declared dead without XAPI
+        _host = self.session.xenapi.host
+        try:
+            metrics = _host.get_metrics(_host.get_by_uuid(host))
+            return bool(self.session.xenapi.host_metrics.get_live(metrics))
+        except XenAPI.Failure as error:
+            if error.details[0] not in ABSENT:
+                raise
+            return False  # a host that left the pool
+
+    def _add_allocation(self, size: int) -> None:
+        _SR = self.session.xenapi.SR
+        allocated = int(_SR.get_virtual_allocation(self.sr.sr_ref)) + size
+        _SR.set_virtual_allocation(self.sr.sr_ref, str(allocated))
+
+
+if __name__ == "__main__":
+    SRCommand.run(CephSR, DRIVER_INFO)
+else:
+    SR.registerSR(CephSR)

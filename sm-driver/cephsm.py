@@ -1,0 +1,64 @@
+"""The parts of SM that CephSR uses, by the names they have on this host, and our errors in SM's numbers.
+
+XCP-ng 8.3 keeps SM's modules flat in /opt/xensource/sm; from 9 on they are a package.
+"""
+
+import functools
+from typing import Any, Callable, Tuple, Type, TypeVar, cast
+
+from cephhci import errors
+
+try:
+    from sm import SR, VDI, SRCommand
+    from sm.core import lock, util, xs_errors
+except ImportError:
+    import lock
+    import SR
+    import SRCommand
+    import util
+    import VDI
+    import xs_errors
+
+__all__ = ["SR", "VDI", "SRCommand", "lock", "speaks_sm", "util", "xs_errors"]
+
+# Keys of XE_SR_ERRORCODES.xml; the first class that matches counts.
+KEYS = (
+    (errors.MissingArgument, "ConfigParamsMissing"),
+    (errors.InvalidArgument, "InvalidArg"),
+    (errors.PoolMissing, "ConfigDeviceInvalid"),
+    (errors.SrExists, "SRExists"),
+    (errors.SrNotEmpty, "SRNotEmpty"),
+    (errors.SizeInvalid, "VDISize"),
+    (errors.NoSpace, "SRNoSpace"),
+    (errors.DiskMissing, "VDIMissing"),
+    (errors.ImageMissing, "VDIMissing"),
+    # XAPI drops our sentence from fault 24; who may not open a disk must read who holds it.
+    (errors.DiskHeld, "VDIUnavailable"),
+    (errors.DiskInUse, "VDIInUse"),
+    (errors.DiskExists, "VDIExists"),
+    (errors.DiskUnfinished, "VDIUnavailable"),
+    (errors.MappingFailed, "VDIUnavailable"),
+    (errors.SrMissing, "SRUnavailable"),
+    (errors.ClusterUnreachable, "SRUnavailable"),
+    (errors.AccessDenied, "SRUnavailable"),
+    (errors.Fenced, "SRUnavailable"),
+    (errors.IndexDamaged, "SRScan"),
+    (errors.SchemaUnknown, "SRUnavailable"),
+    (errors.Error, "SMGeneral"),
+)  # type: Tuple[Tuple[Type[errors.Error], str], ...]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def speaks_sm(method: Method) -> Method:
+    """Turn our errors into SM's, so that the administrator reads the number he knows and our sentence."""
+
+    @functools.wraps(method)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except errors.Error as error:
+            key = next(key for kind, key in KEYS if isinstance(error, kind))
+            raise xs_errors.XenError(key, opterr="%s: %s" % (error.code, error.sentence)) from error
+
+    return cast(Method, wrapper)
