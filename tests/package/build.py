@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path("/var/tmp/xcpng-ceph-hci-rpm")
 TESTS_CACHE = Path(os.environ.get("HCI_TEST_CACHE", "/var/cache/xcpng-ceph-hci-tests"))
 SHIPPED = ("cephhci", "sm-driver", "xapi-plugins", "rpm", "setup.py", "xcpng-ceph-hci.spec", ".tito")
+LINES_SHOWN = 60  # of a failed build's output
 SITELIB_XCPNG = "/usr/lib/python3.6/site-packages"
 SITELIB_DEBIAN = "/usr/lib/python3/dist-packages"
 
@@ -51,7 +52,7 @@ def build_rpm(python3_sitelib: str = SITELIB_XCPNG, repository: Path = ROOT) -> 
 def warn_of_uncommitted(repository: Path) -> None:
     changed = _git(repository, "status", "--porcelain", "--", *SHIPPED)
     if changed:
-        print(f"The package is built from HEAD, without these uncommitted changes:\n{changed}", file=sys.stderr)
+        print(f"The package is built from HEAD, without these changes:\n{changed}", file=sys.stderr)
 
 
 def _tito(repository: Path, output: Path, python3_sitelib: str) -> None:
@@ -73,7 +74,8 @@ def _tito(repository: Path, output: Path, python3_sitelib: str) -> None:
         timeout=300,
     )
     if result.returncode != 0 or not list(output.glob("noarch/*.noarch.rpm")):
-        raise BuildFailed(result.stdout)
+        lines = result.stdout.splitlines()[-LINES_SHOWN:]
+        raise BuildFailed("\n".join(line[:200] for line in lines))
 
 
 def _git(repository: Path, *arguments: str) -> str:
