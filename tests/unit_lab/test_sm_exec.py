@@ -192,13 +192,13 @@ def plugin(directory: Path, text: str) -> str:
 
 def plugin_failure(directory: str, name: str = "probe") -> tuple[str, ...]:
     with pytest.raises(Failure) as caught:
-        plugin_exec.execute(name, "fn", "OpaqueRef:session", {"k": "v"}, directory)
+        plugin_exec.execute(directory, name, "fn", "OpaqueRef:session", {"k": "v"})
     return (caught.value.code, *caught.value.params)
 
 
 def test_plugin_success(tmp_path: Path) -> None:
     text = f"import sys\nsys.stderr.write('x')\nprint({reply({'Status': 'Success', 'Value': 'grün'})!r})\n"
-    assert plugin_exec.execute("probe", "fn", "OpaqueRef:session", {}, plugin(tmp_path, text)) == "grün"
+    assert plugin_exec.execute(plugin(tmp_path, text), "probe", "fn", "OpaqueRef:session", {}) == "grün"
 
 
 def test_plugin_own_failure(tmp_path: Path) -> None:
@@ -253,8 +253,8 @@ def test_hooks_run_in_order_with_their_arguments(tmp_path: Path) -> None:
             f"import sys\nopen({str(log)!r}, 'a').write(' '.join(sys.argv) + chr(10))\nsys.exit(1)",
         )
     directory = os.path.join(str(tmp_path), "vm-pre-shutdown")
-    hook_exec.execute(directory, ["-vmuuid", "u", "-reason", "hard-shutdown"])
-    hook_exec.execute(os.path.join(str(tmp_path), "no-such-hook"), ["-reason", "none"])
+    hook_exec.execute(str(tmp_path), "vm-pre-shutdown", ["-vmuuid", "u"], "hard-shutdown")
+    hook_exec.execute(str(tmp_path), "no-such-hook", [])
     assert log.read_text("utf-8").splitlines() == [
         f"{directory}/{name} -vmuuid u -reason hard-shutdown" for name in ("10-a", "20-b")
     ]
@@ -264,7 +264,7 @@ def test_hook_that_refuses(tmp_path: Path) -> None:
     hook(tmp_path, "10-gate", "import sys\nprint('not now')\nsys.exit(2)")
     hook(tmp_path, "20-never", "open('/nonexistent/x')")
     with pytest.raises(Failure) as caught:
-        hook_exec.execute(str(tmp_path / "vm-pre-shutdown"), ["-vmuuid", "u", "-reason", "hard-shutdown"])
+        hook_exec.execute(str(tmp_path), "vm-pre-shutdown", ["-vmuuid", "u"], "hard-shutdown")
     assert (caught.value.code, *caught.value.params) == (
         "XAPI_HOOK_FAILED",
         "vm-pre-shutdown/10-gate",

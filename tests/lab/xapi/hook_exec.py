@@ -7,20 +7,21 @@ from lab.xapi import process
 from lab.xapi.failure import Failure
 
 GO_ON = (0, 1)  # 1 means: noted in the log and otherwise ignored
+NO_REASON = "none"
 
 
-def execute(directory: str, args: Sequence[str]) -> None:
-    """Run every script of ``directory`` with ``args`` (the last one is the reason).
+def execute(root: str, hook: str, args: Sequence[str], reason: str = NO_REASON) -> None:
+    """Run every script of ``root``/``hook`` with ``args`` and the reason.
 
     The first one that ends with another code than 0 or 1 stops the operation: XAPI_HOOK_FAILED, with what
     the script printed for the operator.
     """
+    directory = os.path.join(root, hook)
     if not os.path.isdir(directory):
         return
-    hook = os.path.basename(directory)
     for script in sorted(os.listdir(directory)):
-        outcome = process.run([os.path.join(directory, script), *args], process.PATH_ONLY)
+        argv = [os.path.join(directory, script), *args, "-reason", reason]
+        outcome = process.run(argv, process.PATH_ONLY)
         if outcome.status not in GO_ON:
-            raise Failure(
-                "XAPI_HOOK_FAILED", f"{hook}/{script}", args[-1], outcome.stdout, str(outcome.status)
-            )
+            code = str(outcome.status)
+            raise Failure("XAPI_HOOK_FAILED", f"{hook}/{script}", reason, outcome.stdout, code)

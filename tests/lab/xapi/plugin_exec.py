@@ -8,13 +8,9 @@ from lab.xapi import process, xmlrpc_text
 from lab.xapi.failure import Failure
 from lab.xapi.xmlrpc_text import Node, TypeMismatch
 
-DIRECTORY = "/etc/xapi.d/plugins"
 
-
-def execute(
-    name: str, function: str, session: str, args: Mapping[str, str], directory: str = DIRECTORY
-) -> str:
-    """Run a plugin's function with the caller's session and return its string.
+def execute(directory: str, name: str, function: str, session: str, args: Mapping[str, str]) -> str:
+    """Run a function of a plugin in ``directory`` with the caller's session and return its string.
 
     Raises Failure: the plugin's own, XENAPI_MISSING_PLUGIN, or XENAPI_PLUGIN_FAILURE with what it printed.
     """
