@@ -1,7 +1,7 @@
 """Which storage drivers XAPI may use: its `sm-plugins` setting and the fragment that adds ours; pure.
 
 XAPI reads /etc/xapi.conf, then every file in /etc/xapi.conf.d in byte order whatever its suffix; each
-`sm-plugins` line replaces the whole list. So a fragment that adds one driver repeats all others, and comes last.
+`sm-plugins` line replaces the whole list. So a fragment that adds a driver repeats all others and is last.
 """
 
 import re
