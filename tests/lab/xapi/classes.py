@@ -6,6 +6,8 @@ MODULES = (
     "sessions",
     "tasks",
     "events",
+    "execution",
+    "joining",
 )
 
 

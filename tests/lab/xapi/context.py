@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
+from lab.xapi.config import Config
 from lab.xapi.database import Database
 from lab.xapi.failure import Failure
 from lab.xapi.values import NULL
@@ -19,6 +20,16 @@ class Session(NamedTuple):
     is_sm_for: str | None = None
 
 
+NOBODY = Session("", "", NULL)  # the caller of a method that needs no session
+
+
+class Origin(NamedTuple):
+    """Where a request came from: the local root of ``host`` (its unix socket), or some address."""
+
+    host: str
+    is_local: bool
+
+
 class HostCalls(Protocol):
     """A host's local functions, whether it is this one or a member."""
 
@@ -31,8 +42,8 @@ class HostCalls(Protocol):
     def call_plugin(self, name: str, function: str, session_ref: str, arguments: dict[str, str]) -> str:
         """Execute a plugin; see plugin_exec.execute."""
 
-    def run_hook(self, directory: str, arguments: list[str]) -> None:
-        """Execute the scripts of a hook directory; see hook_exec.execute."""
+    def run_hook(self, hook: str, arguments: list[str], reason: str = "none") -> None:
+        """Execute the scripts of a hook (its folder's name); see hook_exec.execute."""
 
 
 class Pool(Protocol):
@@ -40,6 +51,7 @@ class Pool(Protocol):
 
     db: Database
     host: str  # the master's own host reference
+    config: Config
 
     def on_host(self, host: str) -> HostCalls:
         """Calls to a host of the pool."""
@@ -50,6 +62,9 @@ class Pool(Protocol):
     def close_session(self, session: str) -> None:
         """End a session."""
 
+    def become_member(self, master: str, secret: str) -> None:
+        """Give up this pool for another master's."""
+
     def invoke(self, ctx: "Context", name: str, arguments: tuple[Any, ...]) -> Any:
         """Run another API method in this context."""
 
@@ -57,10 +72,18 @@ class Pool(Protocol):
 class Context:
     """One running API call."""
 
-    def __init__(self, server: Pool, session: Session, task: str = NULL, name: str = "") -> None:
+    def __init__(
+        self,
+        server: Pool,
+        session: Session = NOBODY,
+        origin: Origin = Origin(NULL, False),
+        task: str = NULL,
+        name: str = "",
+    ) -> None:
         self.server = server
         self.db = server.db
         self.session = session
+        self.origin = origin
         self.task = task  # NULL when the call has no task in the database
         self.name = name  # for example "Async.SR.scan"
 

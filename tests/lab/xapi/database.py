@@ -15,7 +15,7 @@ from lab.xapi.schema import Class, Schema
 from lab.xapi.values import NULL
 
 Record = dict[str, Any]
-DELETIONS_KEPT = 10000  # deleted objects remembered for event.from
+DELETIONS_KEPT = 512  # deleted objects remembered in each class, as in xapi; event.from forgets older ones
 
 
 class Stamp(NamedTuple):
@@ -30,7 +30,6 @@ class Deletion(NamedTuple):
 
     created: int
     deleted: int
-    cls: str
     ref: str
 
 
@@ -47,7 +46,9 @@ class Database:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.generation = 1
-        self.deletions: deque[Deletion] = deque(maxlen=DELETIONS_KEPT)
+        self.deletions: dict[str, deque[Deletion]] = {
+            name: deque(maxlen=DELETIONS_KEPT) for name in schema.classes
+        }
         self._tables: dict[str, dict[str, Record]] = {name: {} for name in schema.classes}
         self._uuids: dict[str, dict[str, str]] = {name: {} for name in schema.classes}
         # (parent class, parent's field) -> parent -> its referrers, in order of arrival
@@ -162,18 +163,18 @@ class Database:
             del self._tables[cls][ref]
             self._uuids[cls].pop(row.get("uuid", ""), None)
             stamp = self._stamps.pop((cls, ref))
-            self.deletions.append(Deletion(stamp.created, self.generation, cls, ref))
+            self.deletions[cls].append(Deletion(stamp.created, self.generation, ref))
             self._advance()
 
     def touch(self, cls: str, ref: str) -> int:
-        """Count an object as changed; the generation before, which is older than any later change."""
+        """Count an object as changed; the generation of that change."""
         with self.lock:
             self._row(cls, ref)
-            before = self.generation
+            generation = self.generation
             self._touch(cls, ref)
-            self.generation += 1  # twice, so that a later token is strictly greater than this one
+            self.generation += 1  # twice, so that the token made of it is older than any later one
             self._advance()
-            return before
+            return generation
 
     # the change log --------------------------------------------------------------------------------------
 

@@ -23,6 +23,12 @@ class Date(str):
     __slots__ = ()
 
 
+class Int32(int):
+    """A small integer, which XML-RPC carries as <i4> (xapi's 64-bit ones travel as strings)."""
+
+    __slots__ = ()
+
+
 EPOCH = Date("19700101T00:00:00Z")
 
 
