@@ -75,7 +75,7 @@ def target(config: DeviceConfig, password: str) -> Target:
 
 def _known_keys(given: Mapping[str, str]) -> Dict[str, str]:
     known = [key for key, _ in DESCRIBED] + [SECRET]
-    keys = {}  # type: Dict[str, str]
+    keys: Dict[str, str] = {}
     for key in sorted(given):
         if key in FOREIGN:
             continue

@@ -108,7 +108,7 @@ def decode_garbage(key: str, value: bytes) -> Garbage:
 
 def _decode(key: str, value: bytes, kind: Type[Record]) -> Record:
     try:
-        fields = json.loads(value.decode("utf-8"))  # type: Dict[str, object]
+        fields: Dict[str, object] = json.loads(value.decode("utf-8"))
         found = fields.pop("v")
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise IndexDamaged(key=key, reason=str(error)) from error
@@ -132,8 +132,8 @@ def read_contents(values: Dict[str, bytes]) -> Contents:
     """Sort the keys of an index object; raises IndexDamaged or SchemaUnknown at the first that cannot be read."""
     if HEADER_KEY not in values:
         raise IndexDamaged(key=HEADER_KEY, reason="it is missing")
-    entries = {}  # type: Dict[str, Entry]
-    garbage = []  # type: List[Garbage]
+    entries: Dict[str, Entry] = {}
+    garbage: List[Garbage] = []
     for key, value in values.items():
         if key.startswith(DISK_KEY):
             entry = decode_entry(key, value)

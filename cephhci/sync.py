@@ -34,8 +34,8 @@ class Plan(NamedTuple):
 def plan(entries: Iterable[Entry], missing: Collection[str], rows: Iterable[Row]) -> Plan:
     """Compare the disks with the records; a record belongs to the disk that its location names."""
     by_location = {row.location: row for row in rows}
-    introduce = []  # type: List[Entry]
-    update = []  # type: List[Tuple[str, Entry, bool]]
+    introduce: List[Entry] = []
+    update: List[Tuple[str, Entry, bool]] = []
     for entry in entries:
         row = by_location.pop(entry.uuid, None)
         lost = entry.uuid in missing

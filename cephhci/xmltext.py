@@ -8,7 +8,7 @@ from typing import Iterable, NamedTuple
 try:
     from lxml import etree
 except ImportError:
-    from xml.etree import ElementTree as etree  # type: ignore[no-redef]
+    from xml.etree import ElementTree as etree
 
 
 class FoundSr(NamedTuple):
@@ -27,4 +27,4 @@ def sr_list(found: Iterable[FoundSr]) -> str:
         for name, text in (("UUID", sr.uuid), ("pool", sr.pool), ("namespace", sr.namespace)):
             etree.SubElement(element, name).text = text
     # ASCII with character references: the text passes through processes that have no locale.
-    return etree.tostring(root, encoding="us-ascii").decode("ascii")
+    return str(etree.tostring(root, encoding="us-ascii").decode("ascii"))

@@ -6,7 +6,7 @@ Only what SM asks for is here; what a disk is and how it changes is in ``cephhci
 
 import uuid
 from contextlib import contextmanager
-from typing import Iterator, NamedTuple, Optional
+from typing import Dict, Iterator
 
 import XenAPI
 from cephsm import SR, VDI, SRCommand, lock, speaks_sm, util, xs_errors
@@ -57,13 +57,14 @@ MARK = "hci-synchronised"  # key of SR.sm_config
 ABSENT = ("UUID_INVALID", "HANDLE_INVALID")
 
 
-class Access(NamedTuple):
+class Access:
     """An open connection and what it leads to."""
 
-    cluster: Cluster
-    pool: Pool
-    index: Index
-    disks: Disks
+    def __init__(self, cluster: Cluster, pool: Pool, index: Index, disks: Disks) -> None:
+        self.cluster = cluster
+        self.pool = pool
+        self.index = index
+        self.disks = disks
 
 
 class CephSR(SR.SR):
@@ -80,12 +81,15 @@ class CephSR(SR.SR):
         self.sr_vditype = "aio"
         self.attached = False
         self.clock = Clock()
+        self.disks: Dict[str, CephVDI] = {}
         if sr_uuid:
             self.lock = lock.Lock("sr", sr_uuid)
 
     def vdi(self, uuid: str) -> "CephVDI":
         """The disk of that uuid, whether it exists or not."""
-        return CephVDI(self, uuid)
+        if uuid not in self.disks:
+            self.disks[uuid] = CephVDI(self, uuid)
+        return self.disks[uuid]
 
     @speaks_sm
     def probe(self) -> str:
@@ -266,7 +270,7 @@ class CephVDI(VDI.VDI):
             raise xs_errors.XenError("Unimplemented", opterr="keep the HA statefile on another SR")
         new = NewDisk(vdi_uuid, size, self.label, self.description, self.ty, self.read_only)
         with self.sr.access(PATIENT_SECONDS) as access:
-            entry = access.disks.create(new, self)
+            entry = access.disks.create(new)
         self._add_allocation(entry.size)
         return str(self.get_params())
 
@@ -274,7 +278,8 @@ class CephVDI(VDI.VDI):
     def delete(self, sr_uuid: str, vdi_uuid: str, data_only: bool = False) -> None:
         """Delete the disk; its data goes in the background."""
         with self.sr.access(PATIENT_SECONDS) as access:
-            access.disks.delete(vdi_uuid)
+            size = access.disks.delete(vdi_uuid)
+        self._add_allocation(-size)
 
     @speaks_sm
     def introduce(self, sr_uuid: str, vdi_uuid: str) -> str:

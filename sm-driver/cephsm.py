@@ -22,7 +22,7 @@ except ImportError:
 __all__ = ["SR", "VDI", "SRCommand", "lock", "speaks_sm", "util", "xs_errors"]
 
 # Keys of XE_SR_ERRORCODES.xml; the first class that matches counts.
-KEYS = (
+KEYS: Tuple[Tuple[Type[errors.Error], str], ...] = (
     (errors.MissingArgument, "ConfigParamsMissing"),
     (errors.InvalidArgument, "InvalidArg"),
     (errors.PoolMissing, "ConfigDeviceInvalid"),
@@ -45,7 +45,7 @@ KEYS = (
     (errors.IndexDamaged, "SRScan"),
     (errors.SchemaUnknown, "SRUnavailable"),
     (errors.Error, "SMGeneral"),
-)  # type: Tuple[Tuple[Type[errors.Error], str], ...]
+)
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

@@ -25,7 +25,7 @@ class MemoryImage:
 
     def __init__(self, id: str, size: int, features: Tuple[str, ...]) -> None:
         self.facts = ImageFacts(id, size, features)
-        self.clients = set()  # type: Set[str]
+        self.clients: Set[str] = set()
 
 
 class MemoryPool(Pool):
@@ -35,9 +35,9 @@ class MemoryPool(Pool):
         self.name = name
         self.namespace = namespace
         self.quota = 0
-        self._objects = {}  # type: Dict[str, MemoryObject]
-        self._images = {}  # type: Dict[str, MemoryImage]
-        self._trash = {}  # type: Dict[str, str]
+        self._objects: Dict[str, MemoryObject] = {}
+        self._images: Dict[str, MemoryImage] = {}
+        self._trash: Dict[str, str] = {}
         self._versions = 0
         self._ids = 0
 
@@ -55,14 +55,14 @@ class MemoryPool(Pool):
         self._objects[name] = MemoryObject(values, self._next_version())
 
     def write_keys(self, name: str, version: int, values: Mapping[str, bytes], remove: Sequence[str]) -> None:
-        found = self._object(name, version)
+        found = self._unchanged(name, version)
         found.values.update(values)
         for key in remove:
             found.values.pop(key, None)
         found.version = self._next_version()
 
     def remove_object(self, name: str, version: int) -> None:
-        self._object(name, version)
+        self._unchanged(name, version)
         del self._objects[name]
 
     def create_image(self, name: str, size: int, features: Sequence[str], data_pool: str) -> None:
@@ -88,9 +88,7 @@ class MemoryPool(Pool):
         return dict(self._trash)
 
     def purge(self, image_id: str) -> None:
-        if image_id not in self._trash:
-            raise errors.ImageMissing(image=image_id, pool=self.name)
-        del self._trash[image_id]
+        self._trash.pop(image_id, None)
 
     def usage(self) -> Usage:
         stored = sum(len(v) for found in self._objects.values() for v in found.values.values())
@@ -113,11 +111,14 @@ class MemoryPool(Pool):
         self._versions += 1
         return self._versions
 
-    def _object(self, name: str, version: Optional[int] = None) -> MemoryObject:
-        found = self._objects.get(name)
-        if found is None:
+    def _object(self, name: str) -> MemoryObject:
+        if name not in self._objects:
             raise errors.ObjectMissing(object=name, pool=self.name)
-        if version is not None and version != found.version:
+        return self._objects[name]
+
+    def _unchanged(self, name: str, version: int) -> MemoryObject:
+        found = self._objects.get(name)
+        if found is None or found.version != version:
             raise errors.Stale(object=name)
         return found
 
@@ -132,7 +133,7 @@ class MemoryCluster(Cluster):
 
     def __init__(self, pools: Sequence[str] = ("xcp",)) -> None:
         self._pools = {(name, ""): MemoryPool(name, "") for name in pools}
-        self.fenced = []  # type: List[str]
+        self.fenced: List[str] = []
 
     def fsid(self) -> str:
         return "00000000-0000-4000-8000-000000000000"

@@ -3,7 +3,7 @@
 import errno
 import json
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Mapping, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, cast
 
 import rados
 import rbd
@@ -41,7 +41,7 @@ class RadosPool(Pool):
     def read_all(self, name: str) -> Stamped:
         for _ in range(READ_TRIES):
             versions = set()
-            values = {}  # type: Dict[str, bytes]
+            values: Dict[str, bytes] = {}
             last = ""
             while True:
                 page = self._read_page(name, last)
@@ -59,14 +59,14 @@ class RadosPool(Pool):
             with rados.ReadOpCtx() as operation:
                 pairs, _ = self._context.get_omap_vals(operation, after, "", PAGE)
                 self._context.operate_read_op(operation, name)
-                return Stamped(dict(pairs), self._context.get_last_version())
+                return Stamped(_values(pairs), self._context.get_last_version())
 
     def read_keys(self, name: str, keys: Sequence[str]) -> Stamped:
         with self._object_call("reading object %s" % name, name):
             with rados.ReadOpCtx() as operation:
                 pairs, _ = self._context.get_omap_vals_by_keys(operation, tuple(keys))
                 self._context.operate_read_op(operation, name)
-                return Stamped(dict(pairs), self._context.get_last_version())
+                return Stamped(_values(pairs), self._context.get_last_version())
 
     def create_object(self, name: str, values: Mapping[str, bytes]) -> None:
         exists = {errno.EEXIST: lambda: errors.ObjectExists(object=name, pool=self.name)}
@@ -129,14 +129,12 @@ class RadosPool(Pool):
         request = {"prefix": "rbd task add trash remove", "image_id_spec": spec}
         with translated(what, self._user):
             status, _, reason = self._handle.mgr_command(json.dumps(request), b"")
-        if status == -errno.ENOENT:
-            raise errors.ImageMissing(image=image_id, pool=self.name)
-        if status:
+        # The mgr of 16.2 answers 0 for an image that it removed before, and ENOENT for one that it never knew.
+        if status not in (0, -errno.ENOENT):
             raise from_errno(-status, what, self._user, reason)
 
     def usage(self) -> Usage:
-        report = self._cluster.command("df", {"detail": "detail"})
-        assert isinstance(report, dict)
+        report = cast(Dict[str, Any], self._cluster.command("df", {"detail": "detail"}))
         for pool in report["pools"]:
             if pool["name"] == self.name:
                 stats = pool["stats"]
@@ -149,7 +147,7 @@ class RadosPool(Pool):
         known = {
             errno.ENOENT: lambda: errors.ObjectMissing(object=name, pool=self.name),
             errno.ERANGE: stale,  # the object is newer than what was read
-            errno.EOVERFLOW: stale,  # older: it was removed and made anew
+            errno.EOVERFLOW: stale,  # older: it was removed, and perhaps made anew
         }
         with translated(what, self._user, known):
             yield
@@ -162,3 +160,8 @@ class RadosPool(Pool):
 
     def _missing_image(self, name: str) -> Dict[int, Maker]:
         return {errno.ENOENT: lambda: errors.ImageMissing(image=name, pool=self.name)}
+
+
+def _values(pairs: Iterable[Tuple[str, Optional[bytes]]]) -> Dict[str, bytes]:
+    # The bindings return None for an empty value.
+    return {key: value or b"" for key, value in pairs}

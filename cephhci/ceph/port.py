@@ -51,14 +51,14 @@ class Pool(ABC):
 
     @abstractmethod
     def write_keys(self, name: str, version: int, values: Mapping[str, bytes], remove: Sequence[str]) -> None:
-        """Set and remove omap values in one step if the object still has ``version``.
+        """Set and remove omap values in one step if the object still has ``version``; raises Stale.
 
-        Raises Stale when it does not, ObjectMissing when it is gone.
+        An object that is gone is Stale too: Ceph 16.2 answers EOVERFLOW for it, not ENOENT.
         """
 
     @abstractmethod
     def remove_object(self, name: str, version: int) -> None:
-        """Remove an object if it still has ``version``; raises Stale or ObjectMissing."""
+        """Remove an object if it still has ``version``; raises Stale, also when it is gone."""
 
     @abstractmethod
     def create_image(self, name: str, size: int, features: Sequence[str], data_pool: str) -> None:
@@ -86,7 +86,7 @@ class Pool(ABC):
 
     @abstractmethod
     def purge(self, image_id: str) -> None:
-        """Have the cluster remove a trashed image in the background; raises ImageMissing when it is not there."""
+        """Have the cluster remove a trashed image in the background; one that is gone already is fine."""
 
     @abstractmethod
     def usage(self) -> Usage:

@@ -19,7 +19,7 @@ BLOCKLISTED = 108  # ESHUTDOWN
 
 def number_of(error: Exception) -> int:
     """The positive errno of a librados or librbd exception; 0 when it has none."""
-    return abs(getattr(error, "errno", 0) or 0)
+    return abs(int(getattr(error, "errno", 0) or 0))
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def translated(what: str, user: str, known: Optional[Mapping[int, Maker]] = None
 
 def from_errno(number: int, what: str, user: str, reason: str) -> errors.Error:
     """The error for an errno that means nothing special to the call."""
-    makers = {
+    makers: Dict[int, Maker] = {
         errno.ETIMEDOUT: lambda: errors.ClusterUnreachable(what=what, reason="timed out"),
         errno.ENOTCONN: lambda: errors.ClusterUnreachable(what=what, reason="not connected"),
         errno.EHOSTUNREACH: lambda: errors.ClusterUnreachable(what=what, reason="no route"),
@@ -45,7 +45,7 @@ def from_errno(number: int, what: str, user: str, reason: str) -> errors.Error:
         errno.EPERM: lambda: errors.AccessDenied(what=what, user=user),
         errno.ENOSPC: lambda: errors.NoSpace(what=what, reason="the pool is full"),
         errno.EDQUOT: lambda: errors.NoSpace(what=what, reason="the pool's quota is reached"),
-    }  # type: Dict[int, Maker]
+    }
     if number in makers:
         return makers[number]()
     return errors.CephFailed(what=what, number=number, reason=reason)

@@ -7,13 +7,15 @@ through stdin, never through the arguments.
 
 import json
 import os
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple, Type, TypeVar
 
 from cephhci import errors
 from cephhci.host.krbd import Krbd
 from cephhci.host.mapper import Mapper, Mapping, Source
 from cephhci.run import run
 from cephhci.target import Target
+
+Kind = TypeVar("Kind", str, bool, List[Any])
 
 FOLDER = "/usr/libexec/xcpng-ceph-hci/mappers"
 SECONDS = 60
@@ -41,10 +43,10 @@ class ExternalMapper(Mapper):
 
     def features(self) -> Tuple[str, ...]:
         reply = self._call("features", {}, "asking for image features")
-        return tuple(sorted(str(feature) for feature in _list(reply, "features")))
+        return tuple(sorted(str(feature) for feature in _field(reply, "features", list)))
 
     def map(self, target: Target, source: Source, read_only: bool) -> Mapping:
-        request = {
+        request: Dict[str, object] = {
             "user": target.user,
             "conffile": target.conffile or None,
             "conf": {"mon_host": target.monitors} if target.monitors else {},
@@ -56,23 +58,15 @@ class ExternalMapper(Mapper):
             "read_only": read_only,
         }
         reply = self._call("map", request, "mapping %s" % source.image)
-        return Mapping(source, str(reply["device"]), read_only, str(reply.get("client", "")))
+        return Mapping(source, _field(reply, "device", str), read_only, str(reply.get("client", "")))
 
     def unmap(self, device: str) -> None:
         self._call("unmap", {"device": device}, "unmapping %s" % device)
 
     def mappings(self) -> List[Mapping]:
         reply = self._call("list", {}, "listing devices")
-        return [
-            Mapping(
-                Source(item["pool"], item["namespace"], item["image"]),
-                item["device"],
-                item["read_only"],
-                item.get("client", ""),
-            )
-            for item in _list(reply, "maps")
-            if not item["snapshot"]
-        ]
+        maps: List[Dict[str, object]] = _field(reply, "maps", list)
+        return [_mapping(item) for item in maps if not item.get("snapshot")]
 
     def _call(self, verb: str, request: Dict[str, object], what: str) -> Dict[str, object]:
         try:
@@ -86,8 +80,17 @@ class ExternalMapper(Mapper):
         return reply
 
 
-def _list(reply, key):  # type: ignore[no-untyped-def]
+def _field(reply: Dict[str, object], key: str, kind: Type[Kind]) -> Kind:
     value = reply.get(key)
-    if not isinstance(value, list):
-        raise errors.MappingFailed(what="reading the mapper's reply", reason="there is no list %s" % key)
+    if not isinstance(value, kind):
+        raise errors.MappingFailed(
+            what="reading the mapper's reply", reason="%s is missing or not a %s" % (key, kind.__name__)
+        )
     return value
+
+
+def _mapping(item: Dict[str, object]) -> Mapping:
+    source = Source(_field(item, "pool", str), _field(item, "namespace", str), _field(item, "image", str))
+    return Mapping(
+        source, _field(item, "device", str), _field(item, "read_only", bool), str(item.get("client", ""))
+    )

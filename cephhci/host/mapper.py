@@ -55,7 +55,7 @@ class MemoryMapper(Mapper):
     def __init__(self, pool: MemoryPool, client: str) -> None:
         self._pool = pool
         self._client = client
-        self._mapped = {}  # type: dict[str, Mapping]
+        self._mapped: dict[str, Mapping] = {}
         self._count = 0
 
     def features(self) -> Tuple[str, ...]:

@@ -96,8 +96,8 @@ class Disks:
         """Keep the names that the administrator gave; raises DiskMissing."""
         self._index.update(disk, lambda entry: entry._replace(label=label, description=description))
 
-    def delete(self, disk: str) -> None:
-        """Delete a disk; its data goes in the background. A disk that is gone already is fine.
+    def delete(self, disk: str) -> int:
+        """Delete a disk and return its size; its data goes in the background. A disk that is gone already is fine.
 
         Raises DiskInUse or DiskUnfinished and changes nothing; after any other error a scan completes the deletion.
         """
@@ -105,8 +105,9 @@ class Disks:
             entry = self._mark_deleting(disk)
         except errors.DiskMissing:
             self._records.forget(disk)
-            return
+            return 0
         self.finish_deletion(entry)
+        return entry.size
 
     def _mark_deleting(self, disk: str) -> Entry:
         entry = self._index.entry(disk)
@@ -135,7 +136,7 @@ class Disks:
         """Do what remains after ``deleting`` was written; may be repeated."""
         self._records.forget(entry.uuid)
         image_id = self._trashed_id(entry)
-        values = {}  # type: Dict[str, bytes]
+        values: Dict[str, bytes] = {}
         if image_id:
             values[garbage_key(image_id)] = encode(Garbage(image_id, entry.uuid))
         self._index.change(entry.uuid, lambda found: Change(values, [disk_key(entry.uuid)]))
@@ -146,7 +147,7 @@ class Disks:
         """Ask the cluster to remove a trashed image; where it cannot now, the next scan asks again."""
         try:
             self._pool.purge(image_id)
-        except (errors.ImageMissing, errors.CephFailed, errors.ClusterUnreachable, errors.AccessDenied):
+        except (errors.CephFailed, errors.ClusterUnreachable, errors.AccessDenied):
             pass  # the garbage record stays until the image is seen to be gone
 
     def _affordable_size(self, asked: int) -> int:

@@ -26,7 +26,7 @@ class MemoryRecords(Records):
     """The twin in memory."""
 
     def __init__(self) -> None:
-        self.entries = {}  # type: Dict[str, Entry]
+        self.entries: Dict[str, Entry] = {}
 
     def introduce(self, entry: Entry) -> None:
         self.entries[entry.uuid] = entry

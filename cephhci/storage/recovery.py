@@ -30,7 +30,7 @@ class Scan(NamedTuple):
 
 def repairs(contents: Contents, images: Dict[str, str], known: Callable[[str], bool]) -> List[Repair]:
     """Decide, from the intents alone, how every unfinished operation goes on."""
-    found = []  # type: List[Repair]
+    found: List[Repair] = []
     for entry in contents.entries.values():
         if entry.state == DELETING:
             found.append(Repair(TAKE_BACK, entry))
@@ -49,7 +49,7 @@ def scan(pool: Pool, index: Index, disks: Disks, records: Records) -> Scan:
     contents = index.contents()
     images = pool.images()
     entries = {uuid: entry for uuid, entry in contents.entries.items() if entry.state == READY}
-    repaired = []  # type: List[Tuple[str, str]]
+    repaired: List[Tuple[str, str]] = []
     for action, entry in repairs(contents, images, records.known):
         finished = disks.complete(entry) if action == COMPLETE else _take_back(disks, index, entry)
         entries.update({disk.uuid: disk for disk in finished})

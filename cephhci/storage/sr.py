@@ -48,10 +48,7 @@ def destroy(pool: Pool, index: Index, disks: Disks) -> None:
         disks.finish_deletion(entry)
     # The index is what would ask again for these removals; it may go once the cluster has taken them all over.
     for item in index.contents().garbage:
-        try:
-            pool.purge(item.image_id)
-        except errors.ImageMissing:
-            pass
+        pool.purge(item.image_id)
     index.remove()
 
 
@@ -68,7 +65,7 @@ def space_of(usage: Usage) -> Space:
 
 def find(cluster: Cluster, pool: str) -> List[FoundSr]:
     """SRs in ``pool``, or in all pools that the user may read."""
-    found = []  # type: List[FoundSr]
+    found: List[FoundSr] = []
     for name in [pool] if pool else cluster.pools():
         try:
             for namespace in [""] + cluster.namespaces(name):

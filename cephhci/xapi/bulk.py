@@ -44,5 +44,5 @@ def disk_records(session: str, sr_ref: str, path: str = SOCKET) -> Dict[str, Dic
         connection.close()
     if "result" not in reply:
         raise errors.XapiFailed(what="reading the records of the SR's disks", reason=str(reply.get("error")))
-    records = reply["result"]  # type: Dict[str, Dict[str, Any]]
+    records: Dict[str, Dict[str, Any]] = reply["result"]
     return records
