@@ -22,8 +22,8 @@ BLUESTORE_MAGIC = b"bluestore block device\n"
 
 MAKE, RESUME, START = "make", "resume", "start"
 WIPE = (
-    "Name another disk, or, if its data may be lost, empty it:"
-    " wipefs --all {path} && dd if=/dev/zero of={path} bs=1M count=16 conv=notrunc,fsync"
+    "Name another disk, or, if its data may be lost, run `wipefs --all {path}` and overwrite its first and"
+    " last 16 MiB (and the offset named here, if any) with zeros"
 )
 
 

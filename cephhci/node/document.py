@@ -1,34 +1,35 @@
 """The declarative document of one node, and its validation.
 
-Pure. The document carries secrets (cephx keys): parse errors name fields, never values of keys.
+Pure. The document carries secrets (cephx keys): errors name fields, never values of keys.
 """
 
 import base64
 import binascii
 import ipaddress
-import json
+import math
 import re
 import struct
-import uuid
-from typing import Dict, List, NamedTuple, NoReturn, Optional, Pattern, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from cephhci.node.errors import DocumentInvalid
+from cephhci.node.fields import UNPRINTABLE, Fields, load, wrong
 
 SCHEMA = 1
 SECTIONS = ("global", "mon", "mgr", "osd", "client")
 # Follow from other fields. A `keyring` in [global] would even keep the monitors from ever forming a quorum.
 DERIVED_OPTIONS = (
-    ("fsid", "mon_host", "mon_initial_members", "public_network", "cluster_network", "public_addr", "cluster_addr")
-    + ("keyring", "key", "keyfile", "auth_cluster_required", "auth_service_required", "auth_client_required")
-    + ("crush_location", "mon_data", "mgr_data", "osd_data", "admin_socket", "log_file", "run_dir", "crash_dir")
+    ("fsid", "mon_host", "mon_initial_members", "keyring", "key", "keyfile")
+    + ("public_network", "cluster_network", "public_addr", "cluster_addr", "crush_location")
+    + ("auth_cluster_required", "auth_service_required", "auth_client_required")
+    + ("mon_data", "mgr_data", "osd_data", "admin_socket", "log_file", "run_dir", "crash_dir")
 )
 
-_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\Z")
-_CRUSH_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
-_ENTITY = re.compile(r"(mon\.|(mgr|client)\.[A-Za-z0-9._-]{1,64})\Z")
-_OPTION = re.compile(r"[a-z][a-z0-9_]*\Z")
-_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_NAME_WORDS = "a host name (letters, digits, hyphens)"
+_CRUSH_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_CRUSH_WORDS = "a CRUSH name (letters, digits, . _ -)"
+_ENTITY = re.compile(r"mon\.|(mgr|client)\.[A-Za-z0-9._-]{1,64}")
+_OPTION = re.compile(r"[a-z][a-z0-9_]*")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _CAP_SERVICES = ("mon", "osd", "mgr", "mds")
 
 
@@ -90,27 +91,24 @@ class Document(NamedTuple):
 
 def parse(text: str) -> Document:
     """Read and validate a document (JSON text). Raises DocumentInvalid naming the first wrong field."""
-    try:
-        value = json.loads(text, object_pairs_hook=_unique)
-    except ValueError as error:
-        _wrong("(document)", "is not JSON: %s" % error)
-    top = _Fields(value, "(document)")
-    if top.take("schema") != SCHEMA:
-        _wrong("schema", "must be %d" % SCHEMA)
-    node = top.text("node", _NAME, "a host name (letters, digits, hyphens)")
-    public = _interface(top.take("public"), "public")
-    monitors = _monitors(top.take("monitors"))
-    crush_root, crush_host = _crush(top.take("crush", {}), node)
+    top = load(text)
+    schema = top.take("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        raise wrong("schema", "must be %d" % SCHEMA)
+    node = top.text("node", _NAME, _NAME_WORDS)
+    public = _interface(top, "public")
+    monitors = _monitors(top)
+    crush_root, crush_host = _crush(top, node)
     document = Document(
-        fsid=_uuid(top.take("fsid"), "fsid"),
+        fsid=top.uuid("fsid"),
         node=node,
         public=public,
-        cluster=_interface(top.take("cluster"), "cluster") if "cluster" in top else public,
+        cluster=_interface(top, "cluster") if "cluster" in top else public,
         monitors=monitors,
-        auth=_auth(top.take("auth"), any(monitor.name == node for monitor in monitors)),
-        local_keyrings=_entities(top.take("local_keyrings", [])),
-        disks=_disks(top.take("disks")),
-        options=_options(top.take("options", {})),
+        auth=_auth(top),
+        local_keyrings=_local_keyrings(top),
+        disks=_disks(top),
+        options=_options(top),
         user=top.text("user", _USER, "the name of a system user", "ceph"),
         crush_root=crush_root,
         crush_host=crush_host,
@@ -120,213 +118,134 @@ def parse(text: str) -> Document:
     return document
 
 
-class _Fields:
-    """The members of one JSON object, taken one by one; what is left at the end is unknown and refused."""
-
-    def __init__(self, value: object, where: str) -> None:
-        if not isinstance(value, dict):
-            _wrong(where, "must be an object")
-        self._left = dict(value)
-        self._prefix = "" if where == "(document)" else where + "."
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._left
-
-    def take(self, name: str, *default: object) -> object:
-        if name not in self._left and not default:
-            _wrong(self._prefix + name, "is missing")
-        return self._left.pop(name, *default)
-
-    def text(self, name: str, pattern: Pattern[str], what: str, *default: object) -> str:
-        return _text(self.take(name, *default), self._prefix + name, pattern, what)
-
-    def done(self) -> None:
-        for name in sorted(self._left):
-            _wrong(self._prefix + name, "is not a known field")
-
-
-def _wrong(field: str, reason: str) -> NoReturn:
-    raise DocumentInvalid(field=field, reason=reason)
-
-
-def _unique(pairs: List[Tuple[str, object]]) -> Dict[str, object]:
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError("the field %r appears twice in one object" % name)
-    return dict(pairs)
-
-
-def _text(value: object, field: str, pattern: Pattern[str], what: str) -> str:
-    if not isinstance(value, str) or not pattern.match(value):
-        _wrong(field, "must be " + what)
-    return value
-
-
-def _list(value: object, field: str) -> List[object]:
-    if not isinstance(value, list):
-        _wrong(field, "must be a list")
-    return value
-
-
-def _object(value: object, field: str) -> Dict[str, object]:
-    if not isinstance(value, dict):
-        _wrong(field, "must be an object")
-    return value
-
-
-def _uuid(value: object, field: str) -> str:
-    try:
-        if isinstance(value, str) and str(uuid.UUID(value)) == value:
-            return value
-    except ValueError:
-        pass
-    _wrong(field, "must be a UUID in lower case with hyphens")
-
-
-def _address(value: object, field: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(value if isinstance(value, str) else ""))
-    except ValueError:
-        _wrong(field, "must be an IPv4 address")
-
-
-def _interface(value: object, field: str) -> Interface:
-    fields = _Fields(value, field)
-    address = _address(fields.take("address"), field + ".address")
-    network = fields.take("network")
+def _interface(top: Fields, name: str) -> Interface:
+    fields = Fields(top.take(name), name)
+    interface = Interface(fields.address("address"), fields.network("network"))
     fields.done()
-    try:
-        parsed = ipaddress.IPv4Network(network if isinstance(network, str) else "")
-    except ValueError:
-        _wrong(field + ".network", "must be an IPv4 network like 10.0.0.0/24")
-    if ipaddress.IPv4Address(address) not in parsed:
-        _wrong(field + ".address", "%s is not in the network %s" % (address, parsed))
-    return Interface(address, str(parsed))
+    if ipaddress.IPv4Address(interface.address) not in ipaddress.IPv4Network(interface.network):
+        raise wrong(fields.path("address"), "is not in the network %s" % interface.network)
+    return interface
 
 
-def _monitors(value: object) -> Tuple[Monitor, ...]:
+def _monitors(top: Fields) -> Tuple[Monitor, ...]:
     monitors: List[Monitor] = []
-    for index, item in enumerate(_list(value, "monitors")):
-        field = "monitors[%d]" % index
-        fields = _Fields(item, field)
-        name = fields.text("name", _NAME, "a host name (letters, digits, hyphens)")
-        address = _address(fields.take("address"), field + ".address")
+    for path, item in top.items("monitors"):
+        fields = Fields(item, path)
+        monitor = Monitor(fields.text("name", _NAME, _NAME_WORDS), fields.address("address"))
         fields.done()
         for other in monitors:
-            if name == other.name or address == other.address:
-                _wrong(field, "has the name or the address of another monitor")
-        monitors.append(Monitor(name, address))
+            if monitor.name == other.name or monitor.address == other.address:
+                raise wrong(path, "has the name or the address of another monitor")
+        monitors.append(monitor)
     if not monitors:
-        _wrong("monitors", "must name at least one monitor")
+        raise wrong("monitors", "must name at least one monitor")
     return tuple(monitors)
 
 
-def _auth(value: object, has_mon: bool) -> Dict[str, Credential]:
+def _auth(top: Fields) -> Dict[str, Credential]:
     auth = {}
-    for entity, item in sorted(_object(value, "auth").items()):
-        field = "auth[%s]" % entity
-        if not _ENTITY.match(entity):
-            _wrong(field, "is not mon., mgr.NAME or client.NAME")
-        fields = _Fields(item, field)
-        key = _key(fields.take("key"), field + ".key")
-        auth[entity] = Credential(key, _caps(fields.take("caps"), field + ".caps"))
+    for entity, item in top.members("auth"):
+        path = "auth[%s]" % entity
+        if not _ENTITY.fullmatch(entity):
+            raise wrong(path, "is not mon., mgr.NAME or client.NAME")
+        fields = Fields(item, path)
+        auth[entity] = Credential(_key(fields), _caps(fields))
         fields.done()
-    needed = ["client.bootstrap-osd"] + (["mon."] if has_mon else [])
-    for entity in needed:
-        if entity not in auth:
-            _wrong("auth[%s]" % entity, "is missing")
     return auth
 
 
-def _key(value: object, field: str) -> str:
+def _key(fields: Fields) -> str:
+    key = fields.take("key")
     try:
-        raw = base64.b64decode(value if isinstance(value, str) else "", validate=True)
+        raw = base64.b64decode(key if isinstance(key, str) else "", validate=True)
         kind, _, _, length = struct.unpack("<hiih", raw[:12])
-        if kind == 1 and length == 16 and len(raw) == 12 + length:
-            return str(value)
     except (binascii.Error, struct.error, ValueError):
-        pass
-    _wrong(field, "must be a cephx key")
+        kind = length = 0
+    if kind != 1 or length != 16 or len(raw) != 12 + length:
+        raise wrong(fields.path("key"), "must be a cephx key")
+    return str(key)
 
 
-def _caps(value: object, field: str) -> Dict[str, str]:
+def _caps(fields: Fields) -> Dict[str, str]:
     caps = {}
-    for service, text in _object(value, field).items():
+    for service, value in fields.members("caps"):
+        path = "%s.%s" % (fields.path("caps"), service)
         if service not in _CAP_SERVICES:
-            _wrong(field, "knows only %s" % ", ".join(_CAP_SERVICES))
-        if not isinstance(text, str) or not text or _UNPRINTABLE.search(text):
-            _wrong("%s.%s" % (field, service), "must be a line of text")
-        caps[service] = text
+            raise wrong(path, "is not one of %s" % ", ".join(_CAP_SERVICES))
+        if not isinstance(value, str) or not value or UNPRINTABLE.search(value):
+            raise wrong(path, "must be a line of text")
+        caps[service] = value
     return caps
 
 
-def _entities(value: object) -> Tuple[str, ...]:
-    return tuple(
-        _text(item, "local_keyrings[%d]" % index, _ENTITY, "the name of a client in auth")
-        for index, item in enumerate(_list(value, "local_keyrings"))
-    )
+def _local_keyrings(top: Fields) -> Tuple[str, ...]:
+    entities = []
+    for path, entity in top.items("local_keyrings", []):
+        if not isinstance(entity, str) or not entity.startswith("client."):
+            raise wrong(path, "must be the name of a client in auth")
+        entities.append(entity)
+    return tuple(entities)
 
 
-def _disks(value: object) -> Tuple[Disk, ...]:
+def _disks(top: Fields) -> Tuple[Disk, ...]:
     disks: List[Disk] = []
-    for index, item in enumerate(_list(value, "disks")):
-        field = "disks[%d]" % index
-        fields = _Fields(item, field)
+    for place, item in top.items("disks"):
+        fields = Fields(item, place)
         path = fields.take("path")
-        if not isinstance(path, str) or not path.startswith("/") or _UNPRINTABLE.search(path):
-            _wrong(field + ".path", "must be an absolute path")
-        number = fields.take("uuid", None)
-        disk = Disk(path, None if number is None else _uuid(number, field + ".uuid"))
+        if not isinstance(path, str) or not path.startswith("/") or UNPRINTABLE.search(path):
+            raise wrong(fields.path("path"), "must be an absolute path")
+        disk = Disk(path, fields.uuid("uuid") if "uuid" in fields else None)
         fields.done()
         for other in disks:
             if disk.path == other.path or (disk.uuid and disk.uuid == other.uuid):
-                _wrong(field, "has the path or the uuid of another disk")
+                raise wrong(place, "has the path or the uuid of another disk")
         disks.append(disk)
     return tuple(disks)
 
 
-def _options(value: object) -> Dict[str, Dict[str, str]]:
-    options: Dict[str, Dict[str, str]] = {}
-    for section, entries in sorted(_object(value, "options").items()):
+def _options(top: Fields) -> Dict[str, Dict[str, str]]:
+    options = {}
+    for section, item in top.members("options", {}):
         if section not in SECTIONS:
-            _wrong("options.%s" % section, "is not one of %s" % ", ".join(SECTIONS))
-        options[section] = {}
-        for name, setting in sorted(_object(entries, "options.%s" % section).items()):
-            options[section][name] = _setting(name, setting, "options.%s.%s" % (section, name))
+            raise wrong("options.%s" % section, "is not one of %s" % ", ".join(SECTIONS))
+        if not isinstance(item, dict):
+            raise wrong("options.%s" % section, "must be an object")
+        options[section] = {
+            name: _setting(name, value, "options.%s.%s" % (section, name)) for name, value in item.items()
+        }
     return options
 
 
-def _setting(name: str, value: object, field: str) -> str:
-    if not _OPTION.match(name):
-        _wrong(field, "is not the name of a Ceph option (lower case with underscores)")
+def _setting(name: str, value: object, path: str) -> str:
+    if not _OPTION.fullmatch(name):
+        raise wrong(path, "is not the name of a Ceph option (lower case with underscores)")
     if name in DERIVED_OPTIONS:
-        _wrong(field, "is derived from other fields and cannot be set")
+        raise wrong(path, "follows from other fields and cannot be set")
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float)) and math.isfinite(value):
         return repr(value)
-    if isinstance(value, str) and not _UNPRINTABLE.search(value) and not set(value) & set("#;\"'\\"):
+    if isinstance(value, str) and not UNPRINTABLE.search(value) and not set(value) & set("#;\"'\\"):
         return value
-    _wrong(field, "must be a number, a boolean or a line of text without quotes, # ; and \\")
+    raise wrong(path, "must be a number, a boolean or a line of text without quotes, # ; and \\")
 
 
-def _crush(value: object, node: str) -> Tuple[str, str]:
-    fields = _Fields(value, "crush")
-    what = "a CRUSH name (letters, digits, . _ -)"
-    root = fields.text("root", _CRUSH_NAME, what, "default")
-    host = fields.text("host", _CRUSH_NAME, what, node)
+def _crush(top: Fields, node: str) -> Tuple[str, str]:
+    fields = Fields(top.take("crush", {}), "crush")
+    root = fields.text("root", _CRUSH_NAME, _CRUSH_WORDS, "default")
+    host = fields.text("host", _CRUSH_NAME, _CRUSH_WORDS, node)
     fields.done()
     return root, host
 
 
 def _check_together(document: Document) -> None:
+    for entity in ["client.bootstrap-osd"] + (["mon."] if document.has_mon else []):
+        if entity not in document.auth:
+            raise wrong("auth[%s]" % entity, "is missing")
     for index, entity in enumerate(document.local_keyrings):
-        if not entity.startswith("client.") or entity not in document.auth:
-            _wrong("local_keyrings[%d]" % index, "must be the name of a client in auth")
+        if entity not in document.auth:
+            raise wrong("local_keyrings[%d]" % index, "must be the name of a client in auth")
+    own = document.public.address
     for index, monitor in enumerate(document.monitors):
-        field, own = "monitors[%d].address" % index, document.public.address
-        if monitor.name == document.node and monitor.address != own:
-            _wrong(field, "is not this node's public address %s" % own)
-        if monitor.name != document.node and monitor.address == own:
-            _wrong(field, "is this node's public address, but the name is another")
+        if (monitor.name == document.node) != (monitor.address == own):
+            raise wrong("monitors[%d]" % index, "agrees with this node in only one of name and address")
