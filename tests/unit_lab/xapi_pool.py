@@ -108,5 +108,3 @@ def hosts(count: int) -> Iterator[list[Host]]:
     finally:
         for host in made:
             host.remove()
-
-

@@ -64,9 +64,7 @@ def read(root: Path = Path("/")) -> Config:
     settings = json.loads((root / "etc/lab/xapi.json").read_text(encoding="utf-8"))
     inventory = read_inventory((root / "etc/xensource-inventory").read_text(encoding="utf-8"))
     options = {key: settings[key] for key in ("port", "login_delay", "start_delay") if key in settings}
-    return Config(
-        root, inventory, settings["address"], settings["root_password"], settings["host_name"], **options
-    )
+    return Config(root, inventory, settings["address"], settings["root_password"], settings["host_name"], **options)
 
 
 def master_address(config: Config) -> str | None:

@@ -30,10 +30,13 @@ class Origin(NamedTuple):
     is_local: bool
 
 
+NOWHERE = Origin(NULL, False)
+
+
 class HostCalls(Protocol):
     """A host's local functions, whether it is this one or a member."""
 
-    def run(self, name: str, **arguments: Any) -> Any:
+    def run(self, name: str, /, **arguments: Any) -> Any:
         """Run a function registered with ``registry.local``. Raises its Failure, or HOST_OFFLINE."""
 
     def exec_sm(self, driver_path: str, method: str, params: dict[str, Any]) -> Any:
@@ -76,7 +79,7 @@ class Context:
         self,
         server: Pool,
         session: Session = NOBODY,
-        origin: Origin = Origin(NULL, False),
+        origin: Origin = NOWHERE,
         task: str = NULL,
         name: str = "",
     ) -> None:

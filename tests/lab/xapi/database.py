@@ -46,23 +46,19 @@ class Database:
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.generation = 1
-        self.deletions: dict[str, deque[Deletion]] = {
-            name: deque(maxlen=DELETIONS_KEPT) for name in schema.classes
-        }
+        self.deletions: dict[str, deque[Deletion]] = {name: deque(maxlen=DELETIONS_KEPT) for name in schema.classes}
         self._tables: dict[str, dict[str, Record]] = {name: {} for name in schema.classes}
         self._uuids: dict[str, dict[str, str]] = {name: {} for name in schema.classes}
         # (parent class, parent's field) -> parent -> its referrers, in order of arrival
         self._referrers: dict[tuple[str, str], dict[str, dict[str, None]]] = {
-            (relation.parent, relation.parent_field): {}
-            for cls in schema.classes.values()
-            for relation in cls.children
+            (relation.parent, relation.parent_field): {} for cls in schema.classes.values() for relation in cls.children
         }
         self._stamps: OrderedDict[tuple[str, str], Stamp] = OrderedDict()  # latest change last
 
     # reading ---------------------------------------------------------------------------------------------
 
     def get(self, cls: str, ref: str) -> Record:
-        """The record of an object as clients see it. Raises HANDLE_INVALID; the values are not to be changed."""
+        """The record of an object as clients see it, not to be changed. Raises HANDLE_INVALID."""
         with self.lock:
             return self._view(self.schema.classes[cls], ref, self._row(cls, ref))
 
@@ -188,9 +184,7 @@ class Database:
     def raw(self) -> dict[str, dict[str, Record]]:
         """All rows, copied one level deep: enough because values are never changed in place."""
         with self.lock:
-            return {
-                cls: {ref: dict(row) for ref, row in table.items()} for cls, table in self._tables.items() if table
-            }
+            return {cls: {ref: dict(row) for ref, row in table.items()} for cls, table in self._tables.items() if table}
 
     def load(self, tables: dict[str, dict[str, Record]]) -> None:
         """Insert rows as ``raw`` gave them."""
@@ -209,9 +203,7 @@ class Database:
     def _view(self, cls: Class, ref: str, row: Record) -> Record:
         record = row.copy()
         for relation in cls.children:
-            record[relation.parent_field] = list(
-                self._referrers[cls.name, relation.parent_field].get(ref, ())
-            )
+            record[relation.parent_field] = list(self._referrers[cls.name, relation.parent_field].get(ref, ()))
         if cls.has_internal:
             return {name: value for name, value in record.items() if cls.fields[name].kind != "internal"}
         return record

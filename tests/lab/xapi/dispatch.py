@@ -79,9 +79,7 @@ class Dispatcher:
             raise Failure("Fault", "No async mode for this operation (rpc: %s)" % method.name)
         handler = self._handler(method)
         ctx.task = tasks.create(ctx.db, self._server.host, ctx.name)
-        thread = threading.Thread(
-            target=self._complete, args=(ctx, handler, arguments), name=ctx.name, daemon=True
-        )
+        thread = threading.Thread(target=self._complete, args=(ctx, handler, arguments), name=ctx.name, daemon=True)
         thread.start()
         return ctx.task
 
@@ -105,19 +103,19 @@ class Dispatcher:
 
 
 def _arguments(method: Method, called: str, params: list[Any]) -> list[Any]:
-    """Unmarshal; missing ones get their default, surplus ones are ignored where a default exists, as in xapi."""
+    """Unmarshal. Missing ones get their default; where one has a default, surplus ones are ignored, as in xapi."""
     given = params[1:] if method.session else params
     optional = len(method.parameters) > method.required
-    if len(given) < method.required or (len(given) > method.required and not optional) or (
-        method.session and not params
+    if (
+        len(given) < method.required
+        or (len(given) > method.required and not optional)
+        or (method.session and not params)
     ):
         received = len(params) - (1 if method.session else 0)
         raise Failure("MESSAGE_PARAMETER_COUNT_MISMATCH", called, str(method.required), str(received))
     if registry.is_constructor(method):
         return [_record(method, given[0])]
-    converted = [
-        converter(parameter.type)(value) for parameter, value in zip(method.parameters, given, strict=False)
-    ]
+    converted = [converter(parameter.type)(value) for parameter, value in zip(method.parameters, given, strict=False)]
     # Copies: a handler may do with its arguments what it likes.
     return converted + [copy.copy(parameter.default) for parameter in method.parameters[len(converted) :]]
 
@@ -135,5 +133,3 @@ def _record(method: Method, given: Any) -> dict[str, Any]:
         else:
             record[name] = copy.copy(default)
     return record
-
-

@@ -10,7 +10,7 @@ LOG = logging.getLogger("xapi")
 
 
 def host_started(ctx: Context, host: str, booted: bool) -> None:
-    """Bring a host's records up to date after its toolstack (with ``booted``: the host itself) has started."""
+    """Bring a host's records up to date after its toolstack (``booted``: the host itself) has started."""
     if booted:
         _forget_what_ran(ctx, host)
     ctx.db.set("host", host, enabled=True)

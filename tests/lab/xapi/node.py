@@ -1,4 +1,4 @@
-"""A host's toolstack process: master or member, whichever pool.conf says, and the change from one to the other."""
+"""A host's toolstack process: master or member, as pool.conf says, and the change from one to the other."""
 
 import logging
 import threading

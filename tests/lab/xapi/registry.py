@@ -14,24 +14,24 @@ not have, or a handler with the wrong number of parameters, is refused when its 
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from lab.xapi.context import Context
 from lab.xapi.schema import REQUIRED, Method, schema
 
 Handler = Callable[..., Any]
-LocalFunction = Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 StartHook = Callable[[Context, str], None]
 
 calls: dict[str, Handler] = {}
-local_functions: dict[str, LocalFunction] = {}
+local_functions: dict[str, Callable[..., Any]] = {}
 start_hooks: list[StartHook] = []
 
 
-def call(*names: str) -> Callable[[Handler], Handler]:
+def call(*names: str) -> Callable[[Function], Function]:
     """Make a function the implementation of one or more API methods (dotted names)."""
 
-    def register(handler: Handler) -> Handler:
+    def register(handler: Function) -> Function:
         for name in names:
             method = schema().methods[name]
             if name in calls:
@@ -43,13 +43,13 @@ def call(*names: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def local(name: str) -> Callable[[LocalFunction], LocalFunction]:
+def local(name: str) -> Callable[[Function], Function]:
     """Name a function that ``ctx.on_host(host).run(name, ...)`` runs on that host.
 
     Arguments and result travel as JSON; a Failure is raised again at the caller.
     """
 
-    def register(function: LocalFunction) -> LocalFunction:
+    def register(function: Function) -> Function:
         local_functions[name] = function
         return function
 
@@ -57,7 +57,7 @@ def local(name: str) -> Callable[[LocalFunction], LocalFunction]:
 
 
 def at_start(hook: StartHook) -> StartHook:
-    """Run ``hook(ctx, host)`` on the master each time the toolstack of a host (the master too) has come up."""
+    """Run ``hook(ctx, host)`` on the master whenever the toolstack of a host (the master too) has come up."""
     start_hooks.append(hook)
     return hook
 

@@ -31,7 +31,7 @@ class Reply(NamedTuple):
 
 
 def post(address: str, port: int, path: str, body: bytes, headers: dict[str, str]) -> Reply:
-    """One request on a connection of its own. Raises Unreachable; a host that dies meanwhile counts as that."""
+    """One request on a connection of its own. Raises Unreachable, also when the host dies meanwhile."""
     connection = http.client.HTTPConnection(address, port, timeout=CONNECT_TIMEOUT)
     try:
         connection.connect()
@@ -78,7 +78,7 @@ def api_call(address: str, port: int, method: str, params: list[Any]) -> Any:
 class LocalCalls:
     """A host's local functions, run here."""
 
-    def run(self, name: str, **arguments: Any) -> Any:
+    def run(self, name: str, /, **arguments: Any) -> Any:
         """Run a registered function. Raises its Failure."""
         return registry.local_functions[name](**arguments)
 
@@ -104,7 +104,7 @@ class RemoteCalls(LocalCalls):
     def __init__(self, host: str, address: str, port: int, secret: str) -> None:
         self._host, self._address, self._port, self._secret = host, address, port, secret
 
-    def run(self, name: str, **arguments: Any) -> Any:
+    def run(self, name: str, /, **arguments: Any) -> Any:
         """Run a registered function. Raises its Failure, or HOST_OFFLINE."""
         document = {"name": name, "arguments": arguments}
         try:
