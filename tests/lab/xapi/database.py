@@ -92,7 +92,7 @@ class Database:
             definition = self.schema.classes[cls]
             return {ref: self._view(definition, ref, row) for ref, row in self._tables[cls].items()}
 
-    def where(self, cls: str, **equals: Any) -> dict[str, Record]:
+    def where(self, cls: str, /, **equals: Any) -> dict[str, Record]:
         """The objects whose fields have exactly these values."""
         with self.lock:
             definition = self.schema.classes[cls]
@@ -111,7 +111,7 @@ class Database:
 
     # changing --------------------------------------------------------------------------------------------
 
-    def create(self, cls: str, ref: str | None = None, **fields: Any) -> str:
+    def create(self, cls: str, /, *, ref: str | None = None, **fields: Any) -> str:
         """Make an object from these fields and the class's defaults (a fresh uuid too); its reference."""
         definition = self.schema.classes[cls]
         row = {
@@ -125,7 +125,7 @@ class Database:
         with self.lock:
             return self._insert(definition, ref or new_ref(), row)
 
-    def set(self, cls: str, ref: str, **fields: Any) -> None:
+    def set(self, cls: str, ref: str, /, **fields: Any) -> None:
         """Change fields of an object as one change. Raises HANDLE_INVALID."""
         with self.lock:
             row = self._row(cls, ref)
