@@ -53,6 +53,7 @@ class Environment:
     networks: tuple[Network, ...]
     machines: tuple[Machine, ...]
     ceph_pool: str
+    ceph_options: Mapping[str, Mapping[str, str]]
 
     @property
     def hosts(self) -> tuple[Machine, ...]:
@@ -88,7 +89,9 @@ def parse(text: str) -> Environment:
         for name, value in _table(document, section).items()
     )
     _check_unique(machines)
-    return Environment(networks, machines, _ceph_pool(document))
+    ceph = _table(document, "ceph")
+    _only(ceph, "ceph", {"pool", "options"})
+    return Environment(networks, machines, _ceph_pool(ceph), _ceph_options(ceph))
 
 
 def size(text: object, place: str) -> int:
@@ -171,13 +174,25 @@ def _disks(value: Mapping[str, object], place: str) -> dict[str, int]:
     return disks
 
 
-def _ceph_pool(document: Mapping[str, object]) -> str:
-    ceph = _table(document, "ceph")
-    _only(ceph, "ceph", {"pool"})
+def _ceph_pool(ceph: Mapping[str, object]) -> str:
     pool = ceph.get("pool", "xcp")
     if not isinstance(pool, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", pool):
         raise BadEnvironment("ceph.pool: %r is not a pool name" % (pool,))
     return pool
+
+
+def _ceph_options(ceph: Mapping[str, object]) -> dict[str, dict[str, str]]:
+    """Options by section of ceph.conf; which sections and options there may be is for the node program to say."""
+    options = {}
+    for section in _table(ceph, "options"):
+        values = _table(_table(ceph, "options"), section)
+        for name, value in values.items():
+            if not isinstance(value, str | int | float):
+                raise BadEnvironment("ceph.options.%s.%s: must be a text, a number, true or false" % (section, name))
+        options[section] = {
+            name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()
+        }
+    return options
 
 
 def _check_apart(networks: tuple[Network, ...]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from lab import enter, envfile, loops
+from lab import enter, envfile, hostinstall, loops
 from lab.state import LabError, Process, State, read_process
 
 DEFAULT_ENVIRONMENT = Path(__file__).with_name("envs") / "three.toml"
@@ -39,11 +39,12 @@ class Lab:
             self.state.logs.mkdir(parents=True)
             self.state.environment_file.write_text(text, encoding="utf-8")
             self._make_disks(spec)
+            choices = _choices(spec)
             claimed = loops.Range()
             with claimed.socket:
                 lifeline = self._start_init(claimed)
             try:
-                self._inside("up", str(claimed.first), deadline=UP_DEADLINE, progress=progress)
+                self._inside("up", str(claimed.first), deadline=UP_DEADLINE, progress=progress, env=choices)
                 os.write(lifeline, b"1")
             except BaseException:
                 self._end()
@@ -154,7 +155,13 @@ class Lab:
         starter.wait()
         return lifeline
 
-    def _inside(self, *arguments: str, deadline: float, progress: TextIO | None = None) -> None:
+    def _inside(
+        self,
+        *arguments: str,
+        deadline: float,
+        progress: TextIO | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Run a verb of lab.inside in the lab; its stdout is progress, its stderr the reason of a failure."""
         process = subprocess.Popen(
             self.argv(enter.module("inside", self.name, *arguments)),
@@ -162,7 +169,7 @@ class Lab:
             stdout=progress or subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**enter.module_environment(), **_passed_on()},
+            env={**enter.module_environment(), **(env or {})},
         )
         try:
             _, stderr = process.communicate(timeout=deadline)
@@ -237,6 +244,11 @@ def _run(argv: Sequence[str], stdin: str | None, timeout: float, env: Mapping[st
     )
 
 
-def _passed_on() -> dict[str, str]:
-    """What the caller may choose for the lab by environment variables."""
-    return {name: os.environ[name] for name in ("SM_TREE", "LAB_RPMS") if name in os.environ}
+def _choices(environment: envfile.Environment) -> dict[str, str]:
+    """What the caller may choose by environment variables, made absolute; and the packages, built if need be."""
+    choices = {"HCI_TEST_CACHE": str(hostinstall.TESTS_CACHE), "LAB_RPMS": ""}
+    if os.environ.get("SM_TREE"):
+        choices["SM_TREE"] = os.path.abspath(os.environ["SM_TREE"])
+    if environment.hosts:
+        choices["LAB_RPMS"] = ":".join(map(str, hostinstall.packages()))
+    return choices

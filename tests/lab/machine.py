@@ -16,6 +16,13 @@ from lab.service import STOP_DEADLINE, Service
 from lab.state import LabError, Process, State, read_process, write_process
 
 START_DEADLINE = 20.0
+CONTROL = """
+import socket, sys
+init = socket.socket(socket.AF_UNIX)
+init.connect("/run/lab-init")
+init.sendall(sys.argv[1].encode() + b"\\n")
+sys.stdout.write(init.recv(64).decode())
+"""
 
 
 class Machine:
@@ -112,6 +119,12 @@ class Machine:
             timeout=timeout,
             env=enter.ENVIRONMENT,
         )
+
+    def control(self, request: str) -> None:
+        """Ask its init to start, stop or restart a service."""
+        done = self.run([enter.PYTHON, "-S", "-c", CONTROL, request], START_DEADLINE)
+        if done.returncode or done.stdout != "ok\n":
+            raise LabError("%s: %s: %s" % (self.spec.name, request, done.stdout + done.stderr))
 
     def _running(self) -> Process:
         process = self.process()

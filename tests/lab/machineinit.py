@@ -3,7 +3,7 @@
 Started inside the lab as `python3 -m lab.machineinit FOLDER FD`, FD one end of a socket pair with the
 starter. It says "pid N", waits for "go" (the starter has plugged the cables by then), and says "ready" once
 the services are started. Afterwards it obeys two things only: SIGTERM is a clean shutdown, and a line
-"restart SERVICE" on its socket restarts a service, as systemctl would.
+"start|stop|restart SERVICE" on its socket, as systemctl would.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import socket
 import sys
 from pathlib import Path
 
-from lab import envfile, network, rootfs, syscalls
+from lab import blktap, envfile, network, rootfs, syscalls
 from lab.service import Running, Service
 
 CONTROL = "/run/lab-init"
@@ -51,6 +51,8 @@ def _boot(folder: Path, description: dict[str, object]) -> None:
     files = description["files"]
     assert isinstance(files, dict)
     rootfs.enter(folder, files)
+    if machine.kind == "host":
+        blktap.pretend()
 
 
 class Init:
@@ -66,8 +68,9 @@ class Init:
         self.control.bind(CONTROL)
         os.chmod(CONTROL, 0o600)
         self.control.listen(4)
-        for service in self.services:
-            service.start()
+        for running in self.services:
+            if not running.service.manual:
+                running.start()
 
     def run(self) -> None:
         """Work until SIGTERM; then stop the services, last one first, and end."""
@@ -90,11 +93,18 @@ class Init:
             connection.settimeout(1.0)
             words = connection.recv(256).decode("utf-8", "replace").split()
             connection.settimeout(None)
-            found = [service for service in self.services if ["restart", service.service.name] == words]
-            for service in found:
-                service.stop()
-                service.start()
-            connection.sendall(b"ok\n" if found else b"no such service\n")
+            connection.sendall(b"ok\n" if self._obey(words) else b"not understood\n")
+
+    def _obey(self, words: list[str]) -> bool:
+        """start, stop or restart a service."""
+        found = [running for running in self.services if words[1:] == [running.service.name]]
+        if not found or words[0] not in ("start", "stop", "restart"):
+            return False
+        if words[0] != "start":
+            found[0].stop()
+        if words[0] != "stop":
+            found[0].start()
+        return True
 
     def _reap_strangers(self) -> None:
         """Collect orphans, but leave the exit status of a service to its Popen object."""

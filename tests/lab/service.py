@@ -20,6 +20,7 @@ class Service:
     log: str
     env: Mapping[str, str] = field(default_factory=dict)
     restart: bool = False  # start it again when it ends by itself with an error, as systemd's on-failure
+    manual: bool = False  # not started with the machine
 
 
 class Running:
@@ -31,7 +32,10 @@ class Running:
         self.due: float | None = None  # when to start it again
 
     def start(self) -> None:
+        """Start it, unless it runs."""
         self.due = None
+        if self.process is not None and self.process.poll() is None:
+            return
         os.makedirs(os.path.dirname(self.service.log), exist_ok=True)
         with open(self.service.log, "ab") as log:
             self.process = subprocess.Popen(
