@@ -259,3 +259,19 @@ class XapiFailed(Error):
     code = "HCI_XAPI_FAILED"
     msg = "{what}: {reason}"
     todo = "Check that the toolstack runs on this host and on the pool's master"
+
+
+class PluginMissing(Error):
+    """A host does not have our plugin, or an older one."""
+
+    code = "HCI_PLUGIN_MISSING"
+    msg = "host {host} does not have this version of xcpng-ceph-hci"
+    todo = "Install or update it there: yum install xcpng-ceph-hci"
+
+
+class BindingsMissing(Error):
+    """Python cannot load the Ceph bindings."""
+
+    code = "HCI_BINDINGS_MISSING"
+    msg = "this host's Python has no Ceph bindings ({reason})"
+    todo = "Install them: yum install ceph-common python36-rados python36-rbd"

@@ -5,10 +5,9 @@ here, in memory.
 """
 
 from abc import ABC, abstractmethod
-from typing import List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from cephhci import errors
-from cephhci.ceph.memory import MemoryPool
 from cephhci.target import Target
 
 
@@ -50,12 +49,14 @@ class Mapper(ABC):
 
 
 class MemoryMapper(Mapper):
-    """The twin: its devices are names, and a writable one shows as a watcher of the image in a memory pool."""
+    """The twin: its devices are names."""
 
-    def __init__(self, pool: MemoryPool, client: str) -> None:
-        self._pool = pool
+    def __init__(self, opened: Callable[[str], None], closed: Callable[[str], None], client: str) -> None:
+        """``opened`` and ``closed`` are told of images opened for writing; ``opened`` raises ImageMissing."""
+        self._opened = opened
+        self._closed = closed
         self._client = client
-        self._mapped: dict[str, Mapping] = {}
+        self._mapped: Dict[str, Mapping] = {}
         self._count = 0
 
     def features(self) -> Tuple[str, ...]:
@@ -63,11 +64,10 @@ class MemoryMapper(Mapper):
 
     def map(self, target: Target, source: Source, read_only: bool) -> Mapping:
         try:
-            self._pool.image(source.image)
+            if not read_only:
+                self._opened(source.image)
         except errors.ImageMissing as error:
             raise errors.MappingFailed(what="mapping %s" % source.image, reason=str(error)) from error
-        if not read_only:
-            self._pool.open_as(source.image, self._client)
         device = "/dev/memory%d" % self._count
         self._count += 1
         self._mapped[device] = Mapping(source, device, read_only, self._client)
@@ -76,7 +76,7 @@ class MemoryMapper(Mapper):
     def unmap(self, device: str) -> None:
         mapping = self._mapped.pop(device, None)
         if mapping and not mapping.read_only:
-            self._pool.close_as(mapping.source.image, self._client)
+            self._closed(mapping.source.image)
 
     def mappings(self) -> List[Mapping]:
         return list(self._mapped.values())

@@ -9,14 +9,14 @@ from sources import ROOT, below, python_files, text
 GROUND = {"errors", "run", "version", "xmltext", "config", "clock", "model"}
 ADAPTERS = {"ceph", "xapi", "host"}
 ROOMS = {"storage", "node"}  # capabilities; a room does not look into another one
-SURFACES = {"status", "preflight", "plugin"}  # what the faces call: may use every capability
+SURFACES = {"clusters", "hostfacts", "status", "preflight", "plugin"}  # what the faces call: may use every capability
 
 # Modules that only one place may import, and that place.
 DOORS = {
     "subprocess": ("cephhci/run.py",),
     "rados": ("cephhci/ceph/",),
     "rbd": ("cephhci/ceph/",),
-    "XenAPI": ("cephhci/xapi/",),
+    "XenAPI": ("cephhci/xapi/", "sm-driver/"),  # the driver is handed a session and its failures
     "XenAPIPlugin": ("xapi-plugins/",),
     "SR": ("sm-driver/",),
     "VDI": ("sm-driver/",),

@@ -24,12 +24,17 @@ class Host:
     def __init__(self, world: World, name: str, living: Set[str]) -> None:
         self.me = Identity(name, "boot-1")
         self.client = "10.0.0.9:0/%d" % sum(name.encode("ascii"))
-        self.mapper = MemoryMapper(world.pool, self.client)
+        self.mapper = self._mapper(world, self.client)
         self.attachment = Attachment(TARGET, Source("xcp", "", ""), SR, self.mapper)
         self.index = Index(world.pool, SR, NoWait())
         self._world = world
         self._living = living
         self._claims = 0
+
+    @staticmethod
+    def _mapper(world: World, client: str) -> MemoryMapper:
+        pool = world.pool
+        return MemoryMapper(lambda name: pool.open_as(name, client), lambda name: pool.close_as(name, client), client)
 
     def claim(self) -> Claim:
         self._claims += 1
@@ -46,7 +51,7 @@ class Host:
         """Power loss: the device is gone, its client still counts as a watcher for a while."""
         self.me = self.me._replace(boot="boot-2")
         self.client += "1"
-        self.mapper = MemoryMapper(self._world.pool, self.client)
+        self.mapper = self._mapper(self._world, self.client)
         self.attachment = Attachment(TARGET, Source("xcp", "", ""), SR, self.mapper)
 
 
