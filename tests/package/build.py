@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path("/var/tmp/xcpng-ceph-hci-rpm")
 TESTS_CACHE = Path(os.environ.get("HCI_TEST_CACHE", "/var/cache/xcpng-ceph-hci-tests"))
 SHIPPED = ("cephhci", "sm-driver", "xapi-plugins", "rpm", "setup.py", "xcpng-ceph-hci.spec", ".tito")
-LINES_SHOWN = 60  # of a failed build's output
+LINES_SHOWN = 20  # of a failed build's output
 SITELIB_XCPNG = "/usr/lib/python3.6/site-packages"
 SITELIB_DEBIAN = "/usr/lib/python3/dist-packages"
 
@@ -74,8 +74,8 @@ def _tito(repository: Path, output: Path, python3_sitelib: str) -> None:
         timeout=300,
     )
     if result.returncode != 0 or not list(output.glob("noarch/*.noarch.rpm")):
-        lines = result.stdout.splitlines()[-LINES_SHOWN:]
-        raise BuildFailed("\n".join(line[:200] for line in lines))
+        lines = [line for line in result.stdout.splitlines() if not line.startswith("copying ")][-LINES_SHOWN:]
+        raise BuildFailed("\n".join(line[:160] for line in lines))
 
 
 def _git(repository: Path, *arguments: str) -> str:
