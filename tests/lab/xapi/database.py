@@ -181,6 +181,12 @@ class Database:
                 return
             yield cls, ref, stamp
 
+    def stamp(self, cls: str, ref: str) -> Stamp:
+        """When an object was made and last changed. Raises HANDLE_INVALID."""
+        with self.lock:
+            self._row(cls, ref)
+            return self._stamps[cls, ref]
+
     def raw(self) -> dict[str, dict[str, Record]]:
         """All rows, copied one level deep: enough because values are never changed in place."""
         with self.lock:

@@ -12,6 +12,8 @@ class Paths:
     hooks: str = "/etc/xapi.d"
     configuration: str = "/etc/xapi.conf"
     fragments: str = "/etc/xapi.conf.d"
+    attachments: str = "/run/nonpersistent/xapi/storage.json"
+    devices: str = "/dev"
 
 
 PATHS = Paths()
