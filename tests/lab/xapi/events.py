@@ -101,17 +101,14 @@ def inject(ctx: Context, cls: str, ref: str) -> str:
 def look(db: Database, wanted: list[Subscription], objects_since: int, messages_since: int) -> Batch:
     """Everything subscribed to that changed. Hold the database's lock."""
     batch = Batch([], [], [], [])
-    for cls, ref, stamp in db.changes(min(objects_since, messages_since)):
-        since = messages_since if cls == "message" else objects_since
-        if stamp.modified <= since or cls in SILENT or not _wanted(wanted, cls, ref):
-            continue
-        entry = Entry(stamp.modified, cls, ref)
-        if cls == "message":
-            batch.messages.append(entry)
-        elif stamp.created > since:
-            batch.created.append(entry)
-        else:
-            batch.modified.append(entry)
+    for cls, ref, stamp in db.changes(objects_since):
+        if cls not in SILENT and cls != "message" and _wanted(wanted, cls, ref):
+            entry = Entry(stamp.modified, cls, ref)
+            (batch.created if stamp.created > objects_since else batch.modified).append(entry)
+    for ref in db.refs("message"):
+        stamp = db.stamp("message", ref)
+        if stamp.created > messages_since and _wanted(wanted, "message", ref):
+            batch.messages.append(Entry(stamp.created, "message", ref))
     for cls, deletions in db.deletions.items():
         if cls not in SILENT:
             _look_deleted(batch, cls, deletions, wanted, messages_since if cls == "message" else objects_since)

@@ -112,7 +112,7 @@ class WebServer:
     def start(self) -> None:
         """Serve in the background."""
         for server in (self._tcp, self._unix):
-            threading.Thread(target=server.serve_forever, args=(0.2,), daemon=True).start()
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
         """Stop listening and remove the socket; running requests go on."""
@@ -125,7 +125,7 @@ class WebServer:
 def _listen_unix(path: Path) -> _UnixServer:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    before = os.umask(0o177)  # root's alone from its first moment
+    before = os.umask(0o077)  # root's alone from its first moment
     try:
         return _UnixServer(str(path), _Handler)
     finally:
