@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from xapi_pool import Host, hosts
 
 

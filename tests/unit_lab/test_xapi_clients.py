@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from xapi_pool import PASSWORD, Host, hosts
 
 CLIENTS = Path(__file__).parent / "clients"

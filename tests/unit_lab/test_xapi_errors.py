@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from xapi_pool import PASSWORD, Host
 
 import lab.xapi.secret  # noqa: F401 (a class to call asynchronously)
 from lab.xapi.failure import Failure
 from lab.xapi.schema import RECORDINGS
-from xapi_pool import PASSWORD, Host
 
 RECORDED = json.loads((RECORDINGS / "errors.json").read_text(encoding="utf-8"))
 NOWHERE = "OpaqueRef:none"

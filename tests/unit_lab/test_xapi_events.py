@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 import pytest
+from xapi_pool import Host
 
 from lab.xapi.failure import Failure
 from lab.xapi.schema import RECORDINGS
-from xapi_pool import Host
 
 RECORDED = json.loads((RECORDINGS / "event_from.json").read_text(encoding="utf-8"))
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from xapi_pool import PASSWORD, Host, hosts
 
 from lab.xapi import registry, remote
 from lab.xapi.failure import Failure
 from lab.xapi.member import Member
-from xapi_pool import PASSWORD, Host, hosts
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 import pytest
+from xapi_pool import Host
 
 from lab.xapi import query
 from lab.xapi.database import Database
 from lab.xapi.failure import Failure
 from lab.xapi.schema import schema
-from xapi_pool import Host
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,9 @@ def test_expressions(db: Database, expression: str, refs: str) -> None:
     assert sorted(query.select(db, "VM", expression)) == list(refs)
 
 
-@pytest.mark.parametrize("expression", ["", "field", 'field "a"', "true true", "(true", "maybe", 'field "a" = b', "'a'='a'"])
+@pytest.mark.parametrize(
+    "expression", ["", "field", 'field "a"', "true true", "(true", "maybe", 'field "a" = b', "'a'='a'"]
+)
 def test_what_is_no_expression(db: Database, expression: str) -> None:
     with pytest.raises(Failure) as caught:
         query.select(db, "VM", expression)

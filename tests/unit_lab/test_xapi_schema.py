@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from xapi_pool import Host
 
 from lab.xapi import generic
 from lab.xapi.schema import RECORDINGS, schema
 from lab.xapi.values import Date, converter
-from xapi_pool import Host
 
 RECORDS: dict[str, dict[str, Any]] = json.loads((RECORDINGS / "records.json").read_text(encoding="utf-8"))
 REMOVED = ("VMPP", "VBD_metrics", "VIF_metrics")  # get_all_records answered MESSAGE_REMOVED
@@ -69,3 +69,34 @@ def test_every_field_has_the_getter_that_xapi_lists() -> None:
 
 def test_dates_are_dates() -> None:
     assert isinstance(converter("datetime")("20261122T08:09:10Z"), Date)
+
+
+def test_what_xen_orchestra_cannot_do_without(host: Host, session: str) -> None:
+    (pool,) = host.call("pool.get_all_records", session).values()
+    (record,) = host.call("host.get_all_records", session).values()
+    assert pool["master"] in host.call("host.get_all", session)
+    assert pool["restrictions"] and pool["cpu_info"] and pool["other_config"]
+    assert record["software_version"]["product_brand"] == "XCP-ng"
+    assert record["software_version"]["product_version"] == "8.3.0"
+    assert record["software_version"]["platform_version"]
+    assert {"boot_time", "agent_start_time"} <= set(record["other_config"])
+    assert record["license_params"] and record["chipset_info"] and record["capabilities"]
+    assert record["cpu_info"]["cpu_count"] and record["resident_VMs"] and record["PIFs"]
+    metrics = host.call("host_metrics.get_record", session, record["metrics"])
+    assert metrics["live"] and metrics["memory_total"] > metrics["memory_free"] > 0
+    domain = host.call("VM.get_record", session, record["control_domain"])
+    assert domain["is_control_domain"] and domain["resident_on"] == pool["master"] and domain["consoles"]
+
+
+def test_the_records_of_a_fresh_host_have_what_a_real_one_has(host: Host, session: str) -> None:
+    """Map fields that a host, pool or control domain fills in have at least the keys that clients read."""
+    recorded = next(iter(RECORDS["host"].values()))
+    (made,) = host.call("host.get_all_records", session).values()
+    assert set(recorded["software_version"]) - set(made["software_version"]) == set()
+    assert set(recorded["cpu_info"]) - set(made["cpu_info"]) == set()
+    assert set(recorded["license_params"]) - set(made["license_params"]) == set()
+    assert set(recorded["bios_strings"]) - set(made["bios_strings"]) == set()
+    pool = next(iter(host.call("pool.get_all_records", session).values()))
+    real = next(iter(RECORDS["pool"].values()))
+    assert set(real["restrictions"]) - set(pool["restrictions"]) == set()
+    assert real["allowed_operations"] == pool["allowed_operations"]

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import pytest
+from xapi_pool import Host
 
 import lab.xapi.secret  # noqa: F401 (a class to call asynchronously)
 from lab.xapi import registry
 from lab.xapi.schema import RECORDINGS
-from xapi_pool import Host
 
 RECORDED = json.loads((RECORDINGS / "task.json").read_text(encoding="utf-8"))
 DATE = re.compile(r"\d{8}T\d\d:\d\d:\d\dZ$")

@@ -6,11 +6,11 @@ import socket
 from typing import Any
 
 import pytest
+from xapi_pool import Host
 
 from lab.xapi import remote, wire_json, wire_xml
 from lab.xapi.failure import Failure
 from lab.xapi.values import Date, Int32
-from xapi_pool import Host
 
 HEAD = '<?xml version="1.0"?><methodResponse><params><param>'
 TAIL = "</param></params></methodResponse>"

@@ -1,12 +1,13 @@
 """The database of a freshly installed host: a pool of one."""
 
+import json
 import time
 import uuid as uuids
 from typing import Any
 
 from lab.xapi.config import Config
 from lab.xapi.database import Database
-from lab.xapi.schema import schema
+from lab.xapi.schema import RECORDINGS, schema
 from lab.xapi.values import NULL, now
 
 GIB = 1 << 30
@@ -70,15 +71,8 @@ BIOS = {
     "hp-rombios": "",
 }
 
-# What XCP-ng leaves switched off of the licence's features: nothing but these.
-RESTRICTED = {"enable_xha": "true", "regular_nag_dialog": "false", "platform_filter": "false"}
-UNRESTRICTED = """
-    ad cbt checkpoint connection cpu_masking dmc dr email_alerting equalogic gpu historical_performance
-    hotfix_apply igmp_snooping import_full_vm intellicache internal_repo_access lab live_patching marathon
-    netapp network_sriov pool_attached_storage pool_size pooling pvs_proxy qos rbac set_vcpus_number_live
-    ssl_legacy_switch storage_xen_motion updates usb_passthrough vgpu vif_locking vlan vm_groups vmpr vmss vss
-    vswitch_controller vtpm wlb xen_motion zstd_export
-""".split()
+# Features by licence: the names are the recorded ones, and XCP-ng restricts none of them.
+LICENCE = {"enable_xha": "true", "regular_nag_dialog": "false", "platform_filter": "false"}
 
 
 def create(config: Config) -> Database:
@@ -101,7 +95,7 @@ def create(config: Config) -> Database:
         telemetry_frequency="weekly",
         update_sync_frequency="weekly",
         wlb_verify_cert=False,
-        allowed_operations=["ha_enable", "cluster_create", "designate_new_master", "eject"],
+        allowed_operations=_recorded_pool()["allowed_operations"],
     )
     _management(db, config, host)
     return db
@@ -122,8 +116,14 @@ def _software() -> dict[str, str]:
     return dict(SOFTWARE)
 
 
+def _recorded_pool() -> dict[str, Any]:
+    records = json.loads((RECORDINGS / "records.json").read_text(encoding="utf-8"))
+    pool: dict[str, Any] = next(iter(records["pool"].values()))
+    return pool
+
+
 def _features() -> dict[str, str]:
-    return {**RESTRICTED, **{"restrict_%s" % name: "false" for name in UNRESTRICTED}}
+    return {**dict.fromkeys(_recorded_pool()["restrictions"], "false"), **LICENCE}
 
 
 def _host(db: Database, config: Config) -> str:

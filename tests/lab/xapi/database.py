@@ -15,6 +15,7 @@ from lab.xapi.schema import Class, Schema
 from lab.xapi.values import NULL
 
 Record = dict[str, Any]
+INDEXED = {"VDI": ("location",)}  # fields, beside references, by which objects are found without a walk
 DELETIONS_KEPT = 512  # deleted objects remembered in each class, as in xapi; event.from forgets older ones
 
 
@@ -52,6 +53,9 @@ class Database:
         # (parent class, parent's field) -> parent -> its referrers, in order of arrival
         self._referrers: dict[tuple[str, str], dict[str, dict[str, None]]] = {
             (relation.parent, relation.parent_field): {} for cls in schema.classes.values() for relation in cls.children
+        }
+        self._indexes: dict[tuple[str, str], dict[Any, dict[str, None]]] = {
+            (cls, name): {} for cls, names in INDEXED.items() for name in names
         }
         self._stamps: OrderedDict[tuple[str, str], Stamp] = OrderedDict()  # latest change last
 
@@ -138,7 +142,9 @@ class Database:
             if "uuid" in fields:
                 del self._uuids[cls][row["uuid"]]
                 self._uuids[cls][fields["uuid"]] = ref
+            self._unindex(cls, ref, row)
             row.update(fields)
+            self._index(cls, ref, row)
             for relation in parents:
                 self._link(relation.parent, relation.parent_field, row[relation.child_field], ref)
             self._touch(cls, ref)
@@ -156,6 +162,7 @@ class Database:
             definition = self.schema.classes[cls]
             for relation in definition.parents:
                 self._unlink(relation.parent, relation.parent_field, row[relation.child_field], ref)
+            self._unindex(cls, ref, row)
             del self._tables[cls][ref]
             self._uuids[cls].pop(row.get("uuid", ""), None)
             stamp = self._stamps.pop((cls, ref))
@@ -216,6 +223,9 @@ class Database:
 
     def _candidates(self, cls: Class, equals: Record) -> list[tuple[str, Record]]:
         table = self._tables[cls.name]
+        for name in INDEXED.get(cls.name, ()):
+            if name in equals:
+                return [(ref, table[ref]) for ref in self._indexes[cls.name, name].get(equals[name], ())]
         for relation in cls.parents:
             wanted = equals.get(relation.child_field)
             if wanted is not None and wanted != NULL:
@@ -229,11 +239,23 @@ class Database:
                 raise Failure("UNIQUENESS_CONSTRAINT_VIOLATION", cls.name, "uuid", row["uuid"])
             self._uuids[cls.name][row["uuid"]] = ref
         self._tables[cls.name][ref] = row
+        self._index(cls.name, ref, row)
         for relation in cls.parents:
             self._link(relation.parent, relation.parent_field, row[relation.child_field], ref)
         self._stamps[cls.name, ref] = Stamp(self.generation, self.generation)
         self._advance()
         return ref
+
+    def _index(self, cls: str, ref: str, row: Record) -> None:
+        for name in INDEXED.get(cls, ()):
+            self._indexes[cls, name].setdefault(row[name], {})[ref] = None
+
+    def _unindex(self, cls: str, ref: str, row: Record) -> None:
+        for name in INDEXED.get(cls, ()):
+            found = self._indexes[cls, name][row[name]]
+            del found[ref]
+            if not found:
+                del self._indexes[cls, name][row[name]]
 
     def _link(self, parent_cls: str, parent_field: str, parent: str, ref: str) -> None:
         if parent == NULL:
