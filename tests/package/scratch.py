@@ -87,10 +87,10 @@ class Root:
         )
 
     def _shared(self) -> list[Path]:
-        """What Python 3.6 needs of this machine: itself, the C library and its loader."""
+        """What Python 3.6 needs of this machine: itself, the C library and its loader, the kernel."""
         triple = sysconfig.get_config_var("MULTIARCH")
         libraries = [Path("/usr/lib") / triple, Path("/lib") / triple, Path("/lib64")]
-        return [self._prefix, *(path for path in libraries if path.exists())]
+        return [Path("/proc"), self._prefix, *(path for path in libraries if path.exists())]
 
     def drivers(self) -> list[str]:
         """What XAPI would allow: /etc/xapi.conf, then the fragments in byte order; the last one wins."""

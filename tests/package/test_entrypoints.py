@@ -29,6 +29,10 @@ class Names(types.ModuleType):
 
 sys.modules[__name__] = Names(__name__)
 '''
+INVENTORY = """\
+INSTALLATION_UUID='5f3e7c1a-0d5b-4d7e-9a53-1c6f0f2b8a11'
+CONTROL_DOMAIN_UUID='0b8f6d2e-6c1d-4f0b-8f7e-2d3c4b5a6978'
+"""
 
 
 @pytest.fixture
@@ -43,6 +47,7 @@ def dressed(host):
     shutil.copy(ROOT / "tests/sm/dom0/XenAPIPlugin.py", modules)
     for name in ("rados.py", "rbd.py"):
         (modules / name).write_text(BINDINGS, encoding="ascii")
+    (host.path / "etc/xensource-inventory").write_text(INVENTORY, encoding="ascii")
     return host
 
 
@@ -67,8 +72,9 @@ def test_the_driver_introduces_itself(dressed):
 
 
 def test_the_plugin_answers(dressed):
-    reply = call(dressed, "/etc/xapi.d/plugins/hci", "version", "OpaqueRef:s", {})
+    reply = call(dressed, "/etc/xapi.d/plugins/hci", "help", "OpaqueRef:s", {})
     assert reply["Status"] == "Success", reply
+    assert "preflight" in reply["Value"]
 
 
 @pytest.mark.parametrize(
