@@ -167,6 +167,24 @@ def test_a_member_announces_its_start(pair: list[Host]) -> None:
     until(lambda: not master.call("PBD.get_currently_attached", session, pbd))
 
 
+def test_a_silent_member_is_taken_for_dead_until_it_speaks(pair: list[Host]) -> None:
+    master, member = pair
+    settings = master.root / "etc/lab/xapi.json"
+    text = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**text, "heartbeat": 0.05, "silence": 0.3}))
+    join(member, master)
+    master.stop()
+    master.start()
+    session = master.login()
+    metrics = master.master.db.field("host", master.master.db.by_uuid("host", member.uuid), "metrics")
+    until(lambda: not master.call("host_metrics.get_live", session, metrics))
+    member.stop()
+    member.start()
+    until(lambda: master.call("host_metrics.get_live", session, metrics))
+    (own,) = [m for m in master.call("host_metrics.get_all", session) if m != metrics]
+    assert master.call("host_metrics.get_live", session, own)
+
+
 def test_a_member_without_its_master_says_so(pair: list[Host]) -> None:
     master, member = pair
     join(member, master)

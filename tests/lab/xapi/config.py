@@ -21,6 +21,8 @@ class Config(NamedTuple):
     port: int = 80
     login_delay: float = 5.0  # xapi makes whoever guesses passwords wait
     start_delay: float = 5.0  # between a member's attempts to reach its master
+    heartbeat: float = 30.0  # between a member's signs of life
+    silence: float = 600.0  # after which the master takes a member for dead
 
     @property
     def host_uuid(self) -> str:
@@ -63,7 +65,7 @@ def read(root: Path = Path("/")) -> Config:
     """The settings of this host."""
     settings = json.loads((root / "etc/lab/xapi.json").read_text(encoding="utf-8"))
     inventory = read_inventory((root / "etc/xensource-inventory").read_text(encoding="utf-8"))
-    options = {key: settings[key] for key in ("port", "login_delay", "start_delay") if key in settings}
+    options = {key: value for key, value in settings.items() if key in Config._field_defaults}
     return Config(root, inventory, settings["address"], settings["root_password"], settings["host_name"], **options)
 
 

@@ -59,8 +59,8 @@ class Pool(Protocol):
     def on_host(self, host: str) -> HostCalls:
         """Calls to a host of the pool."""
 
-    def sm_session(self, sr: str | None) -> str:
-        """Open a superuser session for one driver call; close it with ``close_session``."""
+    def sm_session(self, sr: str | None, host: str | None = None) -> str:
+        """Open a superuser session for one driver call on a host; close it with ``close_session``."""
 
     def close_session(self, session: str) -> None:
         """End a session."""
@@ -98,9 +98,12 @@ class Context:
         """Run another API method with the same session and task (arguments already of the right types)."""
         return self.server.invoke(self, name, arguments)
 
-    def as_driver(self, sr: str | None, run: Callable[[str], Any]) -> Any:
-        """``run(session_ref)`` with a fresh session that has the driver's rights on this SR and dies after."""
-        session = self.server.sm_session(sr)
+    def as_driver(self, sr: str | None, run: Callable[[str], Any], host: str | None = None) -> Any:
+        """``run(session_ref)`` with a fresh session that has the driver's rights on this SR and dies after.
+
+        ``host`` is where the driver runs: the session's this_host.
+        """
+        session = self.server.sm_session(sr, host)
         try:
             return run(session)
         finally:

@@ -117,6 +117,7 @@ def _execute(ctx: Context, host: str, path: str, command: str, sr: str | None, p
     return ctx.as_driver(
         sr,
         lambda session: ctx.on_host(host).exec_sm(path, command, {**params, "session_ref": session}),
+        host,
     )
 
 

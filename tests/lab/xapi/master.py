@@ -13,6 +13,7 @@ from lab.xapi.context import Context, HostCalls, Origin, Session
 from lab.xapi.database import Database
 from lab.xapi.dispatch import LIST_METHODS, Dispatcher
 from lab.xapi.failure import Failure
+from lab.xapi.liveness import Liveness
 from lab.xapi.remote import Reply
 from lab.xapi.values import NULL
 from lab.xapi.webserver import Request
@@ -31,10 +32,16 @@ class Master:
         self.secret = secret
         self._join = join
         self._dispatcher = Dispatcher(self)
+        self._liveness = Liveness(db, self.host, config.heartbeat, config.silence)
 
     def start(self, booted: bool) -> None:
         """Run what follows the start of the master's own toolstack."""
+        self._liveness.start()
         lifecycle.host_started(self.context("startup"), self.host, booted)
+
+    def stop(self) -> None:
+        """End the work in the background."""
+        self._liveness.stop()
 
     # what handlers use -----------------------------------------------------------------------------------
 
@@ -45,9 +52,9 @@ class Master:
         address = self.db.field("host", host, "address")
         return remote.RemoteCalls(host, address, self.config.port, self.secret)
 
-    def sm_session(self, sr: str | None) -> str:
-        """Open a superuser session for one driver call."""
-        return sessions.create(self.db, self.host, "", sr=sr or NULL)
+    def sm_session(self, sr: str | None, host: str | None = None) -> str:
+        """Open a superuser session for one driver call on a host (the master when None)."""
+        return sessions.create(self.db, host or self.host, "", sr=sr or NULL)
 
     def close_session(self, session: str) -> None:
         """End a session."""
@@ -113,6 +120,8 @@ class Master:
             return run_local(document)
         if request.path == remote.HELLO:
             return peer_reply(lambda: self._greet(document))
+        if request.path == remote.HEARTBEAT:
+            return peer_reply(lambda: self._liveness.heard(self.db.by_uuid("host", document["host"])))
         return Reply(404, JSON, b"{}")
 
     def _accept_joiner(self, document: dict[str, Any]) -> str:
@@ -124,6 +133,7 @@ class Master:
 
     def _greet(self, document: dict[str, Any]) -> None:
         host = self.db.by_uuid("host", document["host"])
+        self._liveness.heard(host)
         ctx = self.context("startup of a member")
         # The member serves driver calls already and must not wait for the answer while they use it.
         threading.Thread(

@@ -26,11 +26,11 @@ class Member:
         self._stopped = threading.Event()
 
     def start(self, booted: bool) -> None:
-        """Tell the master that this host is up, in the background, until it has heard."""
+        """Tell the master that this host is up, and then that it lives, in the background."""
         threading.Thread(target=self._announce, args=(booted,), name="announcement", daemon=True).start()
 
     def stop(self) -> None:
-        """Give up announcing."""
+        """Fall silent."""
         self._stopped.set()
 
     def handle(self, request: Request) -> Reply:
@@ -59,13 +59,19 @@ class Member:
 
     def _announce(self, booted: bool) -> None:
         document = {"host": self._config.host_uuid, "booted": booted}
-        while not self._stopped.is_set():
-            try:
-                remote.ask(self._master, self._config.port, remote.HELLO, document, self._secret)
+        while not self._tell(remote.HELLO, document):
+            if self._stopped.wait(self._config.start_delay):
                 return
-            except (Unreachable, Failure) as error:
-                LOG.warning("the master %s was not told of this start: %s", self._master, error)
-            self._stopped.wait(self._config.start_delay)
+        while not self._stopped.wait(self._config.heartbeat):
+            self._tell(remote.HEARTBEAT, document)
+
+    def _tell(self, path: str, document: dict[str, object]) -> bool:
+        try:
+            remote.ask(self._master, self._config.port, path, document, self._secret)
+        except (Unreachable, Failure) as error:
+            LOG.warning("the master %s did not take %s: %s", self._master, path, error)
+            return False
+        return True
 
 
 def _refuse(request: Request, failure: Failure) -> Reply:

@@ -44,8 +44,7 @@ class Node:
         self._web.stop()
         if self._writer is not None:
             self._writer.stop()
-        if isinstance(self.role, Member):
-            self.role.stop()
+        self.role.stop()
 
     def handle(self, request: Request) -> Reply:
         """Answer a request in the present role."""
@@ -57,6 +56,7 @@ class Node:
             if self._writer is not None:
                 self._writer.stop(save_last=False)
                 self._writer = None
+            self.role.stop()
             config.write_file(self._config.secret_file, secret, 0o600)
             config.write_role(self._config, config.MEMBER + master)
             self._config.state.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ from lab.xapi.failure import Failure
 
 SECRET_HEADER = "X-Lab-Pool-Secret"
 HOST_HEADER = "X-Lab-Host"
-RUN, HELLO, JOIN = "/lab/run", "/lab/hello", "/lab/join"
+RUN, HELLO, HEARTBEAT, JOIN = "/lab/run", "/lab/hello", "/lab/heartbeat", "/lab/join"
 CONNECT_TIMEOUT = 5.0  # seconds; an answer may take as long as the driver or plugin does
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 
