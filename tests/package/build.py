@@ -61,7 +61,7 @@ def _tito(repository: Path, output: Path, python3_sitelib: str) -> None:
         raise BuildFailed(f"{program} is missing: run tests/install")
     # Debian's rpm database is empty, so no BuildRequires is ever met: --nodeps.
     options = f"--nodeps --define 'python3_sitelib {python3_sitelib}'"
-    argv = [program, "build", "--rpm", "--test", "--output", output, f"--rpmbuild-options={options}"]
+    argv = [str(program), "build", "--rpm", "--test", "--output", str(output), f"--rpmbuild-options={options}"]
     result = subprocess.run(
         argv,
         cwd=repository,
@@ -84,4 +84,4 @@ def _git(repository: Path, *arguments: str) -> str:
 
 
 if __name__ == "__main__":
-    print(build_rpm(*sys.argv[1:2]))
+    print(build_rpm(sys.argv[1] if len(sys.argv) > 1 else SITELIB_XCPNG))
