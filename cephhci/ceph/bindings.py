@@ -15,7 +15,7 @@ def versions() -> Dict[str, str]:
     except ImportError as error:
         raise errors.BindingsMissing(reason=str(error)) from error
     return {
-        "librados": ".".join(str(part) for part in rados.Rados(rados_id="none").version()),
+        "librados": str(rados.Rados(rados_id="none").version()),
         "librbd": ".".join(str(part) for part in rbd.RBD().version()),
     }
 
