@@ -1,6 +1,8 @@
 """What xapi refuses: the recorded replies byte for byte (references apart), and the rules behind them."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from lab.xapi.schema import RECORDINGS
 
 RECORDED = json.loads((RECORDINGS / "errors.json").read_text(encoding="utf-8"))
 NOWHERE = "OpaqueRef:none"
+REFERENCE = re.compile(r"OpaqueRef:[0-9a-f-]{36}")
 VDI = "OpaqueRef:vdi"
 
 
@@ -41,6 +44,59 @@ def test_recorded_error(name: str, params: list[Any], host: Host, session: str, 
 def test_bad_session(host: Host) -> None:
     recorded = RECORDED["bad session"]
     assert host.raw(recorded["method"], [NOWHERE]) == recorded["reply"]
+
+
+def same_but_references(reply: Any, recorded: Any) -> None:
+    assert REFERENCE.sub("REF", json.dumps(reply)) == REFERENCE.sub("REF", json.dumps(recorded))
+
+
+@pytest.fixture(scope="module")
+def running(host: Host) -> dict[str, str]:
+    """A disk on a plugged SR that a running VM has attached."""
+    db = host.master.db
+    db.create("SM", type="ctr", features={"VDI_DELETE": 1, "VDI_RESIZE": 1}, capabilities=["VDI_DELETE", "VDI_RESIZE"])
+    made = {"sr": db.create("SR", name_label="golden", type="ctr", shared=True)}
+    db.create("PBD", SR=made["sr"], host=host.master.host, currently_attached=True)
+    made["vdi"] = db.create("VDI", SR=made["sr"], name_label="disk", location="1", managed=True)
+    made["vm"] = db.create("VM", name_label="vm", power_state="Running", resident_on=host.master.host)
+    db.create("VBD", VM=made["vm"], VDI=made["vdi"], currently_attached=True, mode="RW", type="Disk")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "rest"),
+    [
+        ("sr destroy while plugged", "sr", []),
+        ("vdi destroy in use", "vdi", []),
+        ("vdi resize in use", "vdi", [1 << 30]),
+        ("vm start running", "vm", [False, False]),
+    ],
+)
+def test_recorded_refusal(
+    name: str, target: str, rest: list[Any], host: Host, session: str, running: dict[str, str]
+) -> None:
+    recorded = RECORDED[name]
+    reply = host.raw(recorded["method"], [session, running[target], *rest])
+    same_but_references(reply, recorded["reply"])
+    assert name == "sr destroy while plugged" or running[target] in reply["error"]["data"]
+
+
+def test_recorded_refusals_of_strangers(host: Host, session: str, running: dict[str, str]) -> None:
+    params: dict[str, list[Any]] = {
+        "unknown plugin": [host.master.host, "nope", "fn", {}],
+        "unknown sr type": [host.master.host, {}, 0, "l", "d", "nonesuch", "user", False, {}],
+        "db_introduce by a client": [
+            "c1b4ac5b-38a1-4c5c-9c3a-7bfd6a3b8a52", "l", "d", running["sr"], "user", False, False, {}, "x",
+        ],
+    }  # fmt: skip
+    for name, arguments in params.items():
+        recorded = RECORDED[name]
+        same_but_references(host.raw(recorded["method"], [session, *arguments]), recorded["reply"])
+
+
+def test_every_recorded_error_is_looked_at() -> None:
+    text = Path(__file__).read_text(encoding="utf-8")
+    assert [name for name in RECORDED if '"%s"' % name not in text] == []
 
 
 def failure(host: Host, method: str, *params: Any) -> list[str]:
