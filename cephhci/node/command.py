@@ -20,6 +20,8 @@ from cephhci.node.paths import Paths
 from cephhci.node.supervisor import Supervisor
 from cephhci.run import spawn
 
+LOCK_WAIT = 2.0  # seconds; `hci-node status` holds the lock for a moment
+
 
 def main(argv: List[str]) -> int:
     """Run one verb; returns the exit code. Expected errors become one line on stderr and exit code 1."""
@@ -56,7 +58,7 @@ def _run(arguments: argparse.Namespace) -> int:
     wanted = _load(arguments.document)
     paths = Paths(arguments.root)
     owner = _owner(wanted.user)
-    lock = service.take_lock(paths)
+    lock = service.take_lock(paths, LOCK_WAIT)
     stops: List[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stops.append(received))
@@ -94,7 +96,7 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _is_running(paths: Paths) -> bool:
     try:
-        os.close(service.take_lock(paths))
+        os.close(service.take_lock(paths, 0))
     except AlreadyRunning:
         return True
     return False

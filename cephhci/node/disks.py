@@ -43,7 +43,7 @@ class Disks:
         fsid: str,
         tools: Tools,
         osds: Osds,
-        start_osd: Callable[[int], None],
+        start_osd: Callable[[int, str], None],
         changed: Callable[[], None],
     ) -> None:
         self.bays = [Bay(disk) for disk in disks]
@@ -89,7 +89,7 @@ class Disks:
         self._osds.get_ready(path, bay.osd)
         bay.error = None
         bay.state = STARTING
-        self._start_osd(bay.osd)
+        self._start_osd(bay.osd, path)
 
     def _examine(self, bay: Bay) -> str:
         path = bay.disk.path

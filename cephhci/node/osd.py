@@ -61,13 +61,19 @@ class Osds:
         if intents.pop(path, None):
             self._remember(intents)
 
+    def own(self, path: str) -> None:
+        """Give the disk to the daemons' user. udev gives it back to root whenever it sees the disk change."""
+        try:
+            os.chown(path, self._owner.uid, self._owner.gid)
+        except OSError as error:
+            raise StateUnusable(path=path, reason=error.strerror) from error
+
     def _empty_directory(self, number: int, path: str) -> str:
         data = self._paths.data("osd", str(number))
         durable.remove_tree(data)
         durable.directory(data, 0o750, self._owner)
+        self.own(path)
         try:
-            # udev's database does not know the daemons' user; the link's target is the disk itself.
-            os.chown(path, self._owner.uid, self._owner.gid)
             os.symlink(path, os.path.join(data, "block"))
         except OSError as error:
             raise StateUnusable(path=data, reason=error.strerror) from error

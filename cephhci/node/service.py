@@ -19,7 +19,7 @@ from cephhci.node.supervisor import Supervisor
 from cephhci.node.tools import Tools
 
 PATIENCE = 120.0  # seconds after which a node that is not complete is called degraded instead of starting
-EAGER, CALM = 0.1, 2.0  # seconds between questions to the daemons before and after the node is complete
+EAGER, CALM = 0.1, 1.0  # seconds between questions to the daemons until the node is complete, and then
 PERIOD = 0.1  # seconds between two passes
 STOP_OSDS, STOP_MGR, STOP_MON = 40.0, 5.0, 15.0  # seconds each; together within systemd's usual 90
 OPEN_FILES = 1048576  # as in Ceph's own units; an OSD has one descriptor for each connection
@@ -47,15 +47,16 @@ class Node:
         self._supervisor = supervisor
         self._now = now
         self._began = now()
-        osds = Osds(paths, self._tools, owner, new_intent)
+        self._osds = Osds(paths, self._tools, owner, new_intent)
         self._disks = disks.Disks(
-            document.disks, document.fsid, self._tools, osds, self._start_osd, self._report
+            document.disks, document.fsid, self._tools, self._osds, self._start_osd, self._report
         )
         self._mon = mon.Quorum("", [])
         self._asked = 0.0
         self._was_running = False
         self._phase = status.STARTING
         self._last_error = ""
+        self._boot_id = (durable.read(BOOT_ID) or "").strip()
         self._written = ""
 
     def run(self, stopping: Callable[[], bool]) -> None:
@@ -94,22 +95,22 @@ class Node:
 
     def _start(self) -> None:
         if self._document.has_mon:
-            self._start_daemon("mon", self._document.node)
+            self._start_daemon("mon", self._document.node, _nothing)
         if self._document.has_mgr:
-            self._start_daemon("mgr", self._document.node)
+            self._start_daemon("mgr", self._document.node, _nothing)
 
-    def _start_osd(self, number: int) -> None:
-        self._start_daemon("osd", str(number))
+    def _start_osd(self, number: int, path: str) -> None:
+        self._start_daemon("osd", str(number), lambda: self._osds.own(path))
 
-    def _start_daemon(self, kind: str, name: str) -> None:
+    def _start_daemon(self, kind: str, name: str, before: Callable[[], None]) -> None:
         daemon = "%s.%s" % (kind, name)
         log = os.path.join(self._paths.log, "ceph-%s.out" % daemon)
-        self._supervisor.add(daemon, self._tools.daemon("ceph-" + kind, name), log)
+        self._supervisor.add(daemon, self._tools.daemon("ceph-" + kind, name), log, before)
 
     def _pass(self) -> None:
         now = self._now()
         self._supervisor.tick()
-        if now - self._asked >= (CALM if self._phase == status.RUNNING else EAGER):
+        if now - self._asked >= (EAGER if self._phase == status.STARTING else CALM):
             self._asked = now
             self._ask_mon()
             self._ask_osds()
@@ -165,7 +166,7 @@ class Node:
             status.Status(
                 node=self._document.node,
                 fsid=self._document.fsid,
-                boot_id=(durable.read(BOOT_ID) or "").strip(),
+                boot_id=self._boot_id,
                 pid=os.getpid(),
                 phase=self._phase,
                 mon_state=self._mon.state or None,
@@ -198,16 +199,27 @@ def raise_limits() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def take_lock(paths: Paths) -> int:
-    """The lock of the one hci-node below this root, held until the process ends. Raises AlreadyRunning."""
+def take_lock(paths: Paths, seconds: float) -> int:
+    """The lock of the one hci-node below this root, waited for so long, held until closed.
+
+    Raises AlreadyRunning.
+    """
     durable.directory(paths.own_run, 0o755)
     try:
         descriptor = os.open(paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateUnusable(path=paths.lock, reason=error.strerror) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(descriptor)
-        raise AlreadyRunning(path=paths.lock) from error
-    return descriptor
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise AlreadyRunning(path=paths.lock) from error
+        time.sleep(PERIOD)
+
+
+def _nothing() -> None:
+    """What most daemons need ahead of a start."""

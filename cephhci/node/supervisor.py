@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from typing import Callable, List, Optional, Sequence
 
-from cephhci.errors import CommandFailed
+from cephhci.errors import Error
 from cephhci.run import Process
 
 RUNNING, WAITING, FAILED, STOPPED = "running", "waiting", "failed", "stopped"
@@ -22,10 +22,11 @@ logger = logging.getLogger(__name__)
 class Daemon:
     """One process that has to run; ``deaths`` are the times of its recent ends."""
 
-    def __init__(self, name: str, argv: Sequence[str], log: str) -> None:
+    def __init__(self, name: str, argv: Sequence[str], log: str, before: Callable[[], None]) -> None:
         self.name = name
         self.argv = argv
         self.log = log
+        self.before = before
         self.state = WAITING
         self.process: Optional[Process] = None
         self.deaths: List[float] = []
@@ -52,9 +53,9 @@ class Supervisor:
         self._sleep = sleep
         self.daemons: OrderedDict[str, Daemon] = OrderedDict()
 
-    def add(self, name: str, argv: Sequence[str], log: str) -> None:
-        """Start the daemon and keep it running from now on."""
-        daemon = Daemon(name, argv, log)
+    def add(self, name: str, argv: Sequence[str], log: str, before: Callable[[], None]) -> None:
+        """Start the daemon and keep it running from now on; ``before`` is called ahead of every start."""
+        daemon = Daemon(name, argv, log, before)
         self.daemons[name] = daemon
         self._start(daemon)
 
@@ -86,8 +87,9 @@ class Supervisor:
 
     def _start(self, daemon: Daemon) -> None:
         try:
+            daemon.before()
             daemon.process = self._spawn(daemon.argv, daemon.log)
-        except CommandFailed as error:
+        except Error as error:
             self._ended(daemon, str(error))
             return
         daemon.state = RUNNING

@@ -5,8 +5,13 @@ import time
 from pathlib import Path
 from typing import Callable, List
 
+from cephhci.node.errors import StateUnusable
 from cephhci.node.supervisor import DEATHS, FAILED, RUNNING, STOPPED, WAITING, WINDOW, Daemon, Supervisor
 from cephhci.run import spawn
+
+
+def nothing() -> None:
+    """What most daemons need ahead of a start."""
 
 
 class Clock:
@@ -32,7 +37,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def start(folder: Path, clock: Clock, *argv: str) -> Supervisor:
     supervisor = Supervisor(spawn, clock.now, clock.sleep)
-    supervisor.add("d", argv, str(folder / "log"))
+    supervisor.add("d", argv, str(folder / "log"), nothing)
     return supervisor
 
 
@@ -81,6 +86,24 @@ def test_a_program_that_is_not_there(tmp_path: Path) -> None:
     assert daemon.state == WAITING and "not started" in daemon.last_end
 
 
+def test_preparation_ahead_of_every_start(tmp_path: Path) -> None:
+    clock = Clock()
+    calls: List[float] = []
+
+    def before() -> None:
+        calls.append(clock.time)
+        if len(calls) == 2:
+            raise StateUnusable(path="/dev/x", reason="gone")
+
+    supervisor = Supervisor(spawn, clock.now, clock.sleep)
+    supervisor.add("d", ["false"], str(tmp_path / "log"), before)
+    notice_end(supervisor)
+    clock.time += 1
+    supervisor.tick()
+    daemon = supervisor.daemons["d"]
+    assert calls == [1000, 1001] and daemon.state == WAITING and daemon.last_end == "/dev/x: gone"
+
+
 def test_killed_by_signal(tmp_path: Path) -> None:
     supervisor = start(tmp_path, Clock(), "sleep", "60")
     process = supervisor.daemons["d"].process
@@ -93,7 +116,8 @@ def test_stop_is_term_then_kill(tmp_path: Path) -> None:
     clock = Clock()
     ready = tmp_path / "ready"
     supervisor = start(tmp_path, clock, "sleep", "60")
-    supervisor.add("stubborn", ["sh", "-c", "trap '' TERM; : > %s; sleep 60" % ready], str(tmp_path / "log"))
+    script = "trap '' TERM; : > %s; sleep 60" % ready
+    supervisor.add("stubborn", ["sh", "-c", script], str(tmp_path / "log"), nothing)
     until(ready.exists)
     polite = supervisor.daemons["d"].process
     stubborn = supervisor.daemons["stubborn"].process
