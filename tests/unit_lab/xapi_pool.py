@@ -1,9 +1,9 @@
 """Toolstacks in this process for tests: hosts on 127.0.0.x with one free port, files in temporary folders."""
 
 import json
+import secrets
 import shutil
 import socket
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,8 +30,8 @@ class Host:
 
     def __init__(self, number: int, port: int) -> None:
         # In /tmp, and no underscores: XenAPI's client turns them into slashes of the socket's path.
-        self.root = Path(tempfile.mkdtemp(prefix="xapi%d" % number, dir="/tmp").replace("_", "-"))
-        self.root.mkdir(exist_ok=True)
+        self.root = Path("/tmp/xapi%d-%s" % (number, secrets.token_hex(4)))
+        self.root.mkdir(mode=0o700)
         self.address = "127.0.0.%d" % number
         self.port = port
         self.uuid = str(uuid.uuid4())
