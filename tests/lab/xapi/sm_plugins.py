@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,7 @@ SUFFIX = "SR"
 DEFAULT = "ext nfs iscsi lvmoiscsi dummy file hba rawhba udev iso lvm lvmohba lvmofcoe shm smb"
 
 _found: dict[str, dict[str, Any]] = {}
+_registering = threading.Lock()
 
 
 def admitted(texts: Iterable[str]) -> list[str]:
@@ -60,19 +62,23 @@ def candidates(names: list[str]) -> list[str]:
 @local("sm_register")
 def register() -> dict[str, dict[str, Any]]:
     """Ask every driver of this host what it is; types with what they answered. A bad one is left out."""
-    _found.clear()
-    for entry in candidates(admitted(_text(path) for path in configuration_files())):
-        path = os.path.join(PATHS.drivers, entry)
-        try:
-            info = sm_exec.execute(path, "sr_get_driver_info", {"host_ref": NULL})
-        except Failure as failure:
-            LOG.error("Rejecting SM plugin: %s because of exception: %s", entry, failure.description)
-            continue
-        _found[entry[: -len(SUFFIX)].lower()] = {**info, "driver_filename": path}
-    return dict(_found)
+    global _found
+    with _registering:
+        found = {}
+        for entry in candidates(admitted(_text(path) for path in configuration_files())):
+            path = os.path.join(PATHS.drivers, entry)
+            try:
+                info = sm_exec.execute(path, "sr_get_driver_info", {"host_ref": NULL})
+            except Failure as failure:
+                LOG.error("Rejecting SM plugin: %s because of exception: %s", entry, failure.description)
+                continue
+            found[entry[: -len(SUFFIX)].lower()] = {**info, "driver_filename": path}
+        _found = found
+        return found
 
 
 @local("sm_types")
 def types() -> list[str]:
-    """The types that this host has registered."""
-    return sorted(_found)
+    """The types that this host has registered; a host that is still at it is waited for."""
+    with _registering:
+        return sorted(_found)

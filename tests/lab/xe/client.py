@@ -78,11 +78,11 @@ class Client:
             self.call("session.logout")
 
 
-def connect(server: str, user: str, password: str) -> Client:
-    """Log in to ``server``; an empty one means this host's socket, where root needs no password."""
-    if server in ("", "localhost", "127.0.0.1"):
+def connect(server: str, port: str, user: str, password: str) -> Client:
+    """Log in to ``server``; without one it is this host's socket, where root needs no password."""
+    if server in ("", "localhost", "127.0.0.1") and not port:
         session = XenAPI.xapi_local()
     else:
-        session = XenAPI.Session("http://" + server)
+        session = XenAPI.Session("http://" + (f"{server}:{port}" if port else server))
     session.xenapi_request("login_with_password", (user, password, VERSION, "cli"))
     return Client(session)

@@ -40,9 +40,13 @@ def action_of(command: Command) -> Bound:
     return action
 
 
-def api_error(client: Client, details: Sequence[str]) -> str:
+class LoginRefused(Exception):
+    """The pool cannot be reached or does not let the caller in; the text is for stderr."""
+
+
+def api_error(details: Sequence[str], describe: Callable[[str], str]) -> str:
     """The text of an API error: its sentence and named parameters, or its code when it has no sentence."""
-    code, values = details[0], [client.described(value) for value in details[1:]]
+    code, values = details[0], [describe(value) for value in details[1:]]
     if code not in TEXTS:
         return f"Error code: {code}\nError parameters: {', '.join(values)}"
     sentence, names = TEXTS[code]
@@ -59,29 +63,29 @@ def usage_error(title: str, detail: object) -> str:
 
 
 def connected(command: Command) -> Client:
-    """Log in as the command says; raises SystemExit with xe's words when the pool refuses."""
+    """Log in as the command says; raises LoginRefused with xe's words."""
     server, user = command.text("server"), command.text("username", "root")
     try:
-        return connect(server, user, command.text("password"))
+        return connect(server, command.text("port"), user, command.text("password"))
     except XenAPI.Failure as failure:
         if failure.details[0] != "SESSION_AUTHENTICATION_FAILED":
-            raise
+            raise LoginRefused(api_error(failure.details, str)) from failure
         missing = command.find("username") is None
         text = "Username/password must be specified" if missing else "Authentication failed"
-        raise SystemExit(f"{text}\nFor usage run: 'xe help'") from failure
+        raise LoginRefused(f"{text}\nFor usage run: 'xe help'") from failure
     except OSError as error:
-        raise SystemExit(f"Error: {error.strerror or error} (calling connect {server})") from error
+        raise LoginRefused(f"Error: {error.strerror or error} (calling connect {server})") from error
 
 
 def execute(client: Client, command: Command, action: Bound) -> str:
     """Carry out a command; the text for stderr, empty when it worked."""
-    printer = Printer(command.flag("minimal"))
+    printer = Printer(command.flag("minimal"), sys.stdout)
     try:
         action(client, command, printer)
         printer.close()
         return ""
     except XenAPI.Failure as failure:
-        return api_error(client, failure.details)
+        return api_error(failure.details, client.described)
     except UnknownField as unknown:
         return f"Error code: Missing parameter\nError parameters: {unknown}"
     except MissingParameter as missing:
@@ -95,20 +99,20 @@ def run(argv: Sequence[str]) -> int:
     try:
         command = parse(argv)
         action = action_of(command)
+        client = connected(command)
     except SyntaxFault as fault:
-        print(usage_error("Syntax error", fault), file=sys.stderr)
-        return 1
+        text = usage_error("Syntax error", fault)
     except UnknownVerb as unknown:
-        print(usage_error("Unknown command", unknown), file=sys.stderr)
-        return 1
+        text = usage_error("Unknown command", unknown)
     except MissingParameter as missing:
-        print(usage_error("Required parameter not found", missing), file=sys.stderr)
-        return 1
-    client = connected(command)
-    try:
-        text = execute(client, command, action)
-    finally:
-        client.close()
+        text = usage_error("Required parameter not found", missing)
+    except LoginRefused as refused:
+        text = str(refused)
+    else:
+        try:
+            text = execute(client, command, action)
+        finally:
+            client.close()
     if text:
         print(text, file=sys.stderr)
     return 1 if text else 0

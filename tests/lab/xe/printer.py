@@ -1,6 +1,5 @@
 """Output: aligned records, plain lines, or with ``--minimal`` one comma-separated line."""
 
-import sys
 from collections.abc import Sequence
 from typing import TextIO
 
@@ -22,7 +21,7 @@ def escaped(value: str) -> str:
 class Printer:
     """Writes results to ``stream``; call ``close`` once at the end of a successful command."""
 
-    def __init__(self, minimal: bool, stream: TextIO = sys.stdout) -> None:
+    def __init__(self, minimal: bool, stream: TextIO) -> None:
         self.minimal = minimal
         self.stream = stream
         self._parts: list[str] = []

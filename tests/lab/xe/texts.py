@@ -44,8 +44,7 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("host", "type", "ref"),
     ),
     "HOST_IS_SLAVE": (
-        "You cannot make regular API calls directly on a supporter. Please pass API calls via the "
-        "coordinator host.",
+        "You cannot make regular API calls directly on a supporter. Please pass API calls via the coordinator host.",
         ("Master IP address",),
     ),
     "HOST_NOT_ENOUGH_FREE_MEMORY": (
@@ -139,8 +138,7 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "SR_NOT_ATTACHED": ("The SR is not attached.", ("sr",)),
     "SR_NOT_EMPTY": ("The SR operation cannot be performed because the SR is not empty.", ()),
     "SR_NOT_SHARABLE": (
-        "The PBD could not be plugged because the SR is in use by another host and is not marked as"
-        " sharable.",
+        "The PBD could not be plugged because the SR is in use by another host and is not marked as sharable.",
         ("sr", "host"),
     ),
     "SR_NO_PBDS": ("The SR has no attached PBDs", ("sr",)),
@@ -175,8 +173,7 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("vdi", "operation"),
     ),
     "VDI_MISSING": (
-        "This operation cannot be performed because the specified VDI could not be found on the "
-        "storage substrate",
+        "This operation cannot be performed because the specified VDI could not be found on the storage substrate",
         ("sr", "vdi"),
     ),
     "VDI_NOT_AVAILABLE": (
@@ -217,8 +214,7 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("status", "stdout", "stderr"),
     ),
     "XMLRPC_UNMARSHAL_FAILURE": (
-        "The server failed to unmarshal the XMLRPC message; it was expecting one element and "
-        "received something else.",
+        "The server failed to unmarshal the XMLRPC message; it was expecting one element and received something else.",
         ("expected", "received"),
     ),
 }
