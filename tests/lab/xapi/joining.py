@@ -67,6 +67,8 @@ def admit(db: Database, tables: Tables) -> None:
         for row in tables["host"].values():
             if any(record["uuid"] == row["uuid"] for record in db.records("host").values()):
                 raise Failure("INTERNAL_ERROR", "host %s is in the pool already" % row["uuid"])
+        for row in tables["host"].values():
+            row["enabled"] = False  # until its toolstack has started as a member
         for row in tables.get("PIF", {}).values():
             row["network"] = _network(db, row["network"])
         db.load({cls: {ref: _typed(cls, row) for ref, row in table.items()} for cls, table in tables.items()})

@@ -10,16 +10,20 @@ LOG = logging.getLogger("xapi")
 
 
 def host_started(ctx: Context, host: str, booted: bool) -> None:
-    """Bring a host's records up to date after its toolstack (``booted``: the host itself) has started."""
+    """Bring a host's records up to date after its toolstack (``booted``: the host itself) has started.
+
+    ``host.enabled`` comes last: it says that the storage is plugged and the host ready for VMs.
+    """
     if booted:
+        ctx.db.set("host", host, enabled=False)
         _forget_what_ran(ctx, host)
-    ctx.db.set("host", host, enabled=True)
     ctx.db.set("host_metrics", ctx.db.field("host", host, "metrics"), live=True)
     for hook in registry.start_hooks:
         try:
             hook(ctx, host)
         except Exception:  # a hook that fails is that class's trouble; the host is up all the same
             LOG.exception("start of %s: %s", host, hook.__name__)
+    ctx.db.set("host", host, enabled=True)
 
 
 def _forget_what_ran(ctx: Context, host: str) -> None:
