@@ -1,5 +1,6 @@
 """What a handler is given: who calls, in which task, and the ways to the database and to the hosts."""
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -55,6 +56,7 @@ class Pool(Protocol):
     db: Database
     host: str  # the master's own host reference
     config: Config
+    stopped: threading.Event  # set when this process ends or gives its pool up: for work in the background
 
     def on_host(self, host: str) -> HostCalls:
         """Calls to a host of the pool."""

@@ -14,23 +14,18 @@ class Liveness:
         self._interval, self._silence = interval, silence  # seconds
         self._heard: dict[str, float] = {}
         self._started = time.monotonic()
-        self._stopped = threading.Event()
 
-    def start(self) -> None:
-        """Look at the hosts from time to time."""
-        threading.Thread(target=self._run, name="liveness", daemon=True).start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopped.set()
+    def start(self, stopped: threading.Event) -> None:
+        """Look at the hosts from time to time, until ``stopped``."""
+        threading.Thread(target=self._run, args=(stopped,), name="liveness", daemon=True).start()
 
     def heard(self, host: str) -> None:
         """A member has given a sign of life."""
         self._heard[host] = time.monotonic()
         self._mark(host, True)
 
-    def _run(self) -> None:
-        while not self._stopped.wait(self._interval):
+    def _run(self, stopped: threading.Event) -> None:
+        while not stopped.wait(self._interval):
             for host in self._db.refs("host"):
                 # A member that this process never heard may still be on its way.
                 last = self._heard.get(host, self._started)

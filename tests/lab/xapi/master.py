@@ -32,16 +32,17 @@ class Master:
         self.secret = secret
         self._join = join
         self._dispatcher = Dispatcher(self)
+        self.stopped = threading.Event()
         self._liveness = Liveness(db, self.host, config.heartbeat, config.silence)
 
     def start(self, booted: bool) -> None:
         """Run what follows the start of the master's own toolstack."""
-        self._liveness.start()
+        self._liveness.start(self.stopped)
         lifecycle.host_started(self.context("startup"), self.host, booted)
 
     def stop(self) -> None:
         """End the work in the background."""
-        self._liveness.stop()
+        self.stopped.set()
 
     # what handlers use -----------------------------------------------------------------------------------
 
