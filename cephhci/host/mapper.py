@@ -51,8 +51,8 @@ class Mapper(ABC):
 class MemoryMapper(Mapper):
     """The twin: its devices are names."""
 
-    def __init__(self, opened: Callable[[str], None], closed: Callable[[str], None], client: str) -> None:
-        """``opened`` and ``closed`` are told of images opened for writing; ``opened`` raises ImageMissing."""
+    def __init__(self, opened: Callable[[str, bool], None], closed: Callable[[str], None], client: str) -> None:
+        """``opened`` is told of every image and whether it is read-only, and raises ImageMissing."""
         self._opened = opened
         self._closed = closed
         self._client = client
@@ -64,8 +64,7 @@ class MemoryMapper(Mapper):
 
     def map(self, target: Target, source: Source, read_only: bool) -> Mapping:
         try:
-            if not read_only:
-                self._opened(source.image)
+            self._opened(source.image, read_only)
         except errors.ImageMissing as error:
             raise errors.MappingFailed(what="mapping %s" % source.image, reason=str(error)) from error
         device = "/dev/memory%d" % self._count

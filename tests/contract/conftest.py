@@ -1,21 +1,35 @@
-"""A real cluster for the contract tests: the lab's three nodes, entered by this process."""
+"""The adapters as dom0 uses them: these tests run inside a simulated host, with that host's own Ceph user.
+
+tests/run brings up a lab for them; by hand: tests/lab/lab exec host1 -- PYTHON -m pytest REPOSITORY/tests/contract.
+"""
 
 import time
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Callable, Iterator, Tuple
+from typing import Any
 
 import pytest
+import rados
+import rbd
 
+from cephhci import deviceconfig
 from cephhci.ceph.cluster import connect
 from cephhci.ceph.port import Cluster
 from cephhci.target import Target
 
-WAIT_SECONDS = 30
+WAIT_SECONDS = 60
+Closing = Callable[[], None]
+
+
+def pytest_sessionstart() -> None:
+    if not Path("/etc/xensource-inventory").exists():
+        raise pytest.UsageError("tests/contract runs inside a host of the lab; use tests/run contract")
 
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], None]:
-    """Wait until a condition holds; fails after 30 s."""
+    """Wait until a condition holds; fails after a minute."""
 
     def wait(condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -26,30 +40,35 @@ def eventually() -> Callable[[Callable[[], bool]], None]:
     return wait
 
 
+@pytest.fixture
+def name() -> str:
+    """A name that nothing else has."""
+    return "test-%s" % uuid.uuid4()
+
+
 @pytest.fixture(scope="session")
-def target(ceph_conf: Path) -> Target:
-    """The cluster's administrator: the tests make pools and open images as strangers."""
-    return Target("admin", str(ceph_conf), "", "")
+def target() -> Target:
+    """The cluster that the hosts know, as device-config names it."""
+    return deviceconfig.target(deviceconfig.parse({"pool": "xcp"}), "")
 
 
 @pytest.fixture
 def real_cluster(target: Target) -> Iterator[Cluster]:
+    """A connection with that user's rights."""
     cluster = connect(target, 30)
     yield cluster
     cluster.close()
 
 
 @pytest.fixture
-def stranger(target: Target) -> Callable[[str], Tuple[str, Callable[[], None]]]:
-    """Opens an image of pool `xcp` for writing on a connection of its own."""
-    import rados
-    import rbd
+def stranger(target: Target) -> Callable[[str], tuple[str, Closing]]:
+    """Opens an image of pool `xcp` for writing, on a connection of its own; returns its address and how to close."""
 
-    def open_image(name: str) -> Tuple[str, Callable[[], None]]:
-        handle = rados.Rados(conffile=target.conffile)
+    def open_image(name: str) -> tuple[str, Closing]:
+        handle = rados.Rados(conffile=target.conffile, rados_id=target.user)
         handle.connect()
         context = handle.open_ioctx("xcp")
-        image = rbd.Image(context, name)
+        image: Any = rbd.Image(context, name)
 
         def close() -> None:
             try:

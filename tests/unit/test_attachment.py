@@ -34,7 +34,13 @@ class Host:
     @staticmethod
     def _mapper(world: World, client: str) -> MemoryMapper:
         pool = world.pool
-        return MemoryMapper(lambda name: pool.open_as(name, client), lambda name: pool.close_as(name, client), client)
+
+        def opened(name: str, read_only: bool) -> None:
+            pool.image(name)
+            if not read_only:
+                pool.open_as(name, client)
+
+        return MemoryMapper(opened, lambda name: pool.close_as(name, client), client)
 
     def claim(self) -> Claim:
         self._claims += 1
