@@ -33,5 +33,3 @@ def module(name: str, *arguments: str) -> list[str]:
 
 def module_environment() -> dict[str, str]:
     return {**ENVIRONMENT, "PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
-
-

@@ -50,7 +50,8 @@ def _map(request: Reply) -> Reply:
     if not isinstance(conf, dict):
         raise MapFailed("conf is not a JSON object")
     options = {str(name): str(value) for name, value in conf.items()}
-    device = Maps().map(source, str(request["user"]), options, conffile and str(conffile), key and str(key))
+    user = str(request["user"])
+    device = Maps().map(source, user, options, str(conffile) if conffile else None, str(key) if key else None)
     return {"device": device}
 
 

@@ -38,9 +38,7 @@ def export(folder: Path) -> Path:
     return folder / "image"
 
 
-def configuration(
-    options: dict[str, str], conffile: str | None, key: str | None, user: str, folder: Path
-) -> str:
+def configuration(options: dict[str, str], conffile: str | None, key: str | None, user: str, folder: Path) -> str:
     """Text of a ceph.conf: the caller's file, overridden by ``options``; a key goes into a file of its own."""
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True, delimiters=("=",))
     parser.optionxform = _option_name  # type: ignore[assignment, method-assign]

@@ -28,9 +28,7 @@ class Maps:
     def __init__(self, base: Path = BASE) -> None:
         self.base = base
 
-    def map(
-        self, source: Source, user: str, options: dict[str, str], conffile: str | None, key: str | None
-    ) -> str:
+    def map(self, source: Source, user: str, options: dict[str, str], conffile: str | None, key: str | None) -> str:
         """The path that shows ``source``; the same again for a source that is mapped. Raises MapFailed."""
         folder = self.base / _name(source)
         with self._locked(folder.name):
@@ -41,7 +39,7 @@ class Maps:
             (folder / "source.json").write_text(json.dumps(asdict(source)), encoding="utf-8")
             try:
                 daemon.start(folder, source, user, daemon.configuration(options, conffile, key, user, folder))
-            except MapFailed:
+            except (MapFailed, OSError):
                 _clear(folder)
                 raise
             return str(daemon.export(folder))
