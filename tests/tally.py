@@ -26,8 +26,8 @@ def read(folder: Path, line: str) -> Run:
     """One run; a run that ended badly without a failed test (a deadline, no tests) counts as one failure."""
     name, status, seconds = line.split()
     report = folder / f"{name}.xml"
-    if not report.exists():
-        return Run(name, int(status), int(seconds), failed=1)
+    if not report.exists() or not report.stat().st_size:
+        return Run(name, int(status), int(seconds), failed=1 if int(status) else 0)
     passed = failed = skipped = 0
     unexpected = []
     for case in ElementTree.parse(report).iter("testcase"):
