@@ -56,7 +56,8 @@ def test_mypy_of_the_entry_points():
 
 
 def test_mypy_of_the_lab():
-    modules = [path for path in below(python_files(), "tests/lab", "tests/sm") if path.suffix == ".py"]
+    folders = ("tests/lab", "tests/sm", "tests/demonstration")
+    modules = [path for path in below(python_files(), *folders) if path.suffix == ".py"]
     check([tool("mypy"), *modules], MYPY_CACHE_DIR="/var/tmp/xcpng-ceph-hci-mypy-lab")
 
 
