@@ -312,3 +312,19 @@ def test_drivers_session_dies_with_its_call(pool: Pool) -> None:
     pool.xe("sr-scan", f"uuid={sr}")
     session = pool.calls()[0]["params"]["session_ref"]
     assert pool.hosts[0].raw("host.get_all", [session])["error"]["message"] == "SESSION_INVALID"
+
+
+def test_automatic_scan(pool: Pool) -> None:
+    sr = pool.sr()
+    host = pool.xe("host-list", "--minimal")
+    pool.xe("host-param-set", f"uuid={host}", "other-config:auto-scan-interval=0.2")
+    restart(pool.hosts[0])  # the interval is read before each pause
+    pool.calls()
+    pool.xe("sr-param-set", f"uuid={sr}", "other-config:dirty=")
+    pool.xe("event-wait", "class=sr", f"uuid={sr}", "other-config=")
+    assert pool.commands() == "sr_scan sr_update"
+    pool.xe("sr-param-set", f"uuid={sr}", "other-config:auto-scan=true")
+    seen = ""
+    while seen.count("sr_scan") < 2:
+        seen += pool.commands() + " "
+    assert set(seen.split()) == {"sr_scan", "sr_update"}

@@ -19,6 +19,7 @@ MODULES = (
     "datapath",
     "sr",
     "pbd",
+    "autoscan",
     "vdi",
     "vdi_records",
     "vdi_changes",
