@@ -156,7 +156,8 @@ class Story:
         if not self.file:
             with self.journal.step("the root file system runs on host2") as step:
                 step.detail = transfer.run_from(host2, disk.device)
-        pool.place.unplug(disk)
+        with self.journal.step("detached from host2"):
+            pool.place.unplug(disk)
 
     def _lose_a_node(self, pool: Pool, made: Made) -> None:
         with self.journal.step("a writer runs on host1, one synchronous block after the other"):
