@@ -6,6 +6,9 @@ import pytest
 
 from lab.lab import Lab
 from lab.place import Place
+from labtests import conftest as shared
+
+lab = shared.lab
 
 
 @pytest.fixture
