@@ -10,6 +10,8 @@ import pytest
 from acting_pool import Pool, point_paths, restart, running
 from xapi_pool import PASSWORD
 
+from lab.xapi.schema import RECORDINGS
+
 
 @pytest.fixture
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Pool]:
@@ -280,3 +282,33 @@ def test_no_host_for_a_vm(pair: Pool) -> None:
     assert pair.refused("vm-start", "vm=vm1").startswith("There were no servers available")
     pair.xe("host-enable", "host=host2")
     pair.xe("vm-start", "vm=vm1")
+
+
+def test_allowed_operations_are_the_recorded_ones(pool: Pool) -> None:
+    """The recording has one repository, disks in use and not, and an HVM guest without drivers."""
+    records = json.loads((RECORDINGS / "records.json").read_text("utf-8"))
+    sr = pool.sr()
+    used = pool.vdi(sr)
+    vm = machine(pool, used)
+    pool.db.set("VM", pool.db.by_uuid("VM", vm), HVM_boot_policy="BIOS order", domain_type="hvm")
+    pool.xe("vm-start", "vm=vm1")
+    snapshot = pool.xe("vdi-snapshot", f"uuid={used}")
+
+    def recorded(cls: str, **equals: object) -> set[str]:
+        for record in records[cls].values():
+            if all(record[name] == value for name, value in equals.items()):
+                return set(record["allowed_operations"])
+        raise LookupError(cls)
+
+    def allowed(cls: str, uuid: str) -> set[str]:
+        return set(pool.db.field(cls, pool.db.by_uuid(cls, uuid), "allowed_operations"))
+
+    assert allowed("SR", sr) == recorded("SR")
+    assert allowed("VDI", used) == recorded("VDI", name_label="vmdisk", is_a_snapshot=False)
+    assert allowed("VDI", snapshot) == recorded("VDI", is_a_snapshot=True)
+    vbd = pool.xe("vbd-list", "--minimal")
+    assert allowed("VBD", vbd) == recorded("VBD", currently_attached=True)
+    running_vm, expected = allowed("VM", vm), recorded("VM", power_state="Running", is_control_domain=False)
+    assert running_vm == expected
+    pool.xe("vm-shutdown", "vm=vm1", "--force")
+    assert allowed("VBD", vbd) == recorded("VBD", currently_attached=False)

@@ -9,7 +9,7 @@ from lab.xapi.vbd_rules import has_guest_drivers, is_hvm
 
 HALTED = "start start_on provision make_into_template changing_NVRAM changing_shadow_memory create_vtpm".split()
 RUNNING = """clean_reboot clean_shutdown pause suspend pool_migrate call_plugin changing_VCPUs_live
-    changing_memory_live snapshot_with_quiesce data_source_op""".split()
+    changing_memory_live sysprep data_source_op""".split()
 STATES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(HALTED, ("Halted",)),
     **dict.fromkeys(RUNNING, ("Running",)),
@@ -26,7 +26,6 @@ STATES: dict[str, tuple[str, ...]] = {
     "checkpoint": ("Paused", "Suspended", "Running"),
     "migrate_send": ("Halted", "Suspended", "Running"),
     "changing_dynamic_range": ("Halted", "Running"),
-    "changing_static_range": ("Halted",),
     "changing_VCPUs": ("Halted",),
     "changing_memory_limits": ("Halted",),
 }
@@ -34,12 +33,22 @@ FOR_TEMPLATES = """changing_dynamic_range changing_static_range changing_memory_
     changing_VCPUs changing_NVRAM clone copy export metadata_export provision destroy migrate_send""".split()
 FOR_SNAPSHOTS = "revert clone copy export destroy hard_shutdown metadata_export".split()
 BESIDE_COPIES = ("clone", "copy", "export")
-NEED_GUEST = {"clean_shutdown": "feature-poweroff", "clean_reboot": "feature-reboot"}
+# Operations in which the guest takes part, and what it must have announced for them: any of these.
+NEED_GUEST = {
+    "clean_shutdown": ("feature-shutdown", "feature-poweroff"),
+    "clean_reboot": ("feature-shutdown", "feature-reboot"),
+    "suspend": ("feature-suspend",),
+    "checkpoint": ("feature-suspend",),
+    "pool_migrate": ("feature-suspend",),
+    "migrate_send": ("feature-suspend",),
+    "changing_VCPUs_live": ("feature-vcpu-hotplug",),
+}
+FOR_DOM0 = ("changing_dynamic_range", "changing_static_range", "metadata_export")
 
 
 @rules(
     "VM",
-    """snapshot clone copy revert checkpoint snapshot_with_quiesce provision start start_on pause unpause
+    """snapshot clone copy revert checkpoint sysprep provision start start_on pause unpause
     clean_shutdown clean_reboot hard_shutdown hard_reboot suspend resume resume_on pool_migrate migrate_send
     changing_dynamic_range changing_static_range changing_shadow_memory changing_VCPUs_live changing_NVRAM
     make_into_template export metadata_export destroy create_vtpm""",
@@ -51,6 +60,8 @@ def vm_forbidden(db: Database, vm: str, operation: str) -> Failure | None:
         return Failure("OPERATION_BLOCKED", vm, record["blocked_operations"][operation])
     state = record["power_state"]
     expected = STATES.get(operation, (state,))
+    if operation == "changing_static_range":
+        expected = ("Halted", "Running") if record["is_control_domain"] else ("Halted",)
     if state not in expected:
         return Failure("VM_BAD_POWER_STATE", vm, ", ".join(expected).lower(), state.lower())
     current = record["current_operations"]
@@ -85,18 +96,20 @@ def _by_kind(vm: str, record: dict[str, Any], operation: str) -> Failure | None:
         return Failure("ONLY_PROVISION_TEMPLATE")
     if operation == "revert" and not record["is_a_snapshot"]:
         return Failure("ONLY_REVERT_SNAPSHOT")
-    if record["is_control_domain"] and operation not in ("changing_dynamic_range", "metadata_export"):
+    if record["is_control_domain"] and operation not in FOR_DOM0:
         return Failure("OPERATION_NOT_ALLOWED", "This operation is not allowed on dom0")
     return None
 
 
 def _by_guest(db: Database, vm: str, record: dict[str, Any], operation: str) -> Failure | None:
-    """A fully virtualised guest must have said that it can shut down or reboot when asked."""
-    feature = NEED_GUEST.get(operation)
-    if feature is None or not is_hvm(record) or has_guest_drivers(db, record):
+    """A running, fully virtualised guest must have said that it can take part."""
+    features = NEED_GUEST.get(operation)
+    if features is None or record["power_state"] != "Running":
+        return None
+    if not is_hvm(record) or has_guest_drivers(db, record):
         return None
     metrics = record["guest_metrics"]
     known = db.field("VM_guest_metrics", metrics, "other") if db.exists("VM_guest_metrics", metrics) else {}
-    if known.get("feature-shutdown") == "1" or known.get(feature) == "1":
+    if any(known.get(feature) == "1" for feature in features):
         return None
     return Failure("VM_LACKS_FEATURE", vm)
