@@ -66,7 +66,6 @@ def test_map_and_unmap(pair: Pair, name: str, target: Target, eventually: Any) -
     assert [found for found in made.mappings() if found.source == source] == []
     eventually(lambda: pool.watchers(name) == [])
     made.unmap(mapping.device)
-    made.unmap("/dev/nothing")
 
 
 def test_read_only(pair: Pair, name: str, target: Target) -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 
-
 CONTROL = "/run/killat.json"
 COUNTER = "/run/killat.count"
 POOL_CHANGES = ("create_object", "write_keys", "remove_object", "create_image", "trash_image", "purge")

@@ -1,8 +1,6 @@
 """Clients that nobody here wrote: Xen-API's Python client and Xen Orchestra's xen-api."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,24 +10,15 @@ from typing import Any
 import pytest
 from xapi_pool import PASSWORD, Host, hosts
 
+from lab import npm
+
 CLIENTS = Path(__file__).parent / "clients"
-CACHE = Path(os.environ.get("HCI_TEST_CACHE", "/var/tmp/xcpng-ceph-hci-clients"))
 
 
 @pytest.fixture(scope="module")
 def modules() -> Path:
     """The folder into which npm has installed xen-api."""
-    folder = CACHE / "xen-api"
-    wanted = (CLIENTS / "package.json").read_text(encoding="utf-8")
-    mark = folder / "installed.json"
-    if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        shutil.copy(CLIENTS / "package.json", folder)
-        npm = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-        subprocess.run(npm, cwd=folder, check=True, timeout=100, stdout=subprocess.DEVNULL)
-        mark.write_text(wanted, encoding="utf-8")
-    return folder
+    return npm.modules()
 
 
 @pytest.fixture(scope="module")
