@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any, Callable, Set
+from typing import Any, Callable, List, Set
 
 import pytest
 from world import SR, NoWait, World, new_disk
@@ -167,7 +167,7 @@ def test_a_claim_taken_over_before_its_confirmation_ends_as_an_error(pair: Any) 
 def test_two_hosts_at_once_get_one_writer(pair: Any) -> None:
     world, one, two, _ = pair
     inner = one.index.update
-    tries: list[int] = []
+    tries: List[int] = []
 
     def interrupted(disk: str, revise: Callable[..., Any]) -> Any:
         if not tries:
