@@ -207,8 +207,8 @@ class ScanRecord:
         except Exception:
             util.SMlog("missing config for vdi: %s" % vdi.location)
             vdi.sm_config = {}
-        if "image-format" not in vdi.sm_config and vdi.vdi_type in VDI.IMAGE_FORMATS:
-            vdi.sm_config["image-format"] = VDI.IMAGE_FORMATS[vdi.vdi_type]
+        if "image-format" not in vdi.sm_config and vdi.vdi_type in VDI._IMAGE_FORMATS:
+            vdi.sm_config["image-format"] = VDI._IMAGE_FORMATS[vdi.vdi_type]
         vdi._override_sm_config(vdi.sm_config)
 
     def get_sm_vdi(self, location: str) -> Any:

@@ -129,23 +129,23 @@ class SRCommand:
 
     def _run(self, sr: Any, target: Any) -> Any:
         self._log()
-        command = COMMANDS.get(self.cmd)
+        command = _COMMANDS.get(self.cmd)
         if command is None:
             util.SMlog("Unknown command: %s" % self.cmd)
             raise xs_errors.XenError("BadRequest")
         return command(self, sr, target)
 
-    def ids(self) -> Any:
+    def _ids(self) -> Any:
         """SR and VDI of the command."""
         return self.params["sr_uuid"], self.vdi_uuid
 
-    def caching(self) -> Dict[str, Any]:
+    def _caching(self) -> Dict[str, Any]:
         """The parameters about caching; absent ones are None."""
         keys = (blktap2.VDI.CONF_KEY_ALLOW_CACHING, blktap2.VDI.CONF_KEY_MODE_ON_BOOT,
                 blktap2.VDI.CONF_KEY_CACHE_SR, blktap2.VDI.CONF_KEY_O_DIRECT)
         return {key: self.params.get(key) for key in keys}
 
-    def tap(self, target: Any) -> Any:
+    def _tap(self, target: Any) -> Any:
         """The disk with tapdisk around it."""
         return blktap2.VDI(self.vdi_uuid, target, self.driver_info)
 
@@ -174,7 +174,7 @@ def _vdi_update(cmd: SRCommand, sr: Any, target: Any) -> Any:
     ref = xapi.get_by_uuid(cmd.vdi_uuid)
     label = xapi.get_name_label(ref)
     _legal(label, xapi.get_name_description(ref))
-    return target.update(*cmd.ids())
+    return target.update(*cmd._ids())
 
 
 def _vdi_introduce(cmd: SRCommand, sr: Any, target: Any) -> Any:
@@ -184,24 +184,24 @@ def _vdi_introduce(cmd: SRCommand, sr: Any, target: Any) -> Any:
 
 def _vdi_delete(cmd: SRCommand, sr: Any, target: Any) -> Any:
     if "VDI_CONFIG_CBT" in util.sr_get_capability(cmd.params["sr_uuid"], session=sr.session):
-        return target.delete(*cmd.ids(), data_only=False)
-    return target.delete(*cmd.ids())
+        return target.delete(*cmd._ids(), data_only=False)
+    return target.delete(*cmd._ids())
 
 
 def _vdi_attach(cmd: SRCommand, sr: Any, target: Any) -> Any:
-    return cmd.tap(target).attach(*cmd.ids(), cmd.params["args"][0] == "true", caching_params=cmd.caching())
+    return cmd._tap(target).attach(*cmd._ids(), cmd.params["args"][0] == "true", caching_params=cmd._caching())
 
 
 def _vdi_activate(cmd: SRCommand, sr: Any, target: Any) -> Any:
-    return cmd.tap(target).activate(*cmd.ids(), cmd.params["args"][0] == "true", cmd.caching())
+    return cmd._tap(target).activate(*cmd._ids(), cmd.params["args"][0] == "true", cmd._caching())
 
 
 def _vdi_epoch_begin(cmd: SRCommand, sr: Any, target: Any) -> Any:
-    if cmd.caching()[blktap2.VDI.CONF_KEY_MODE_ON_BOOT] != "reset":
+    if cmd._caching()[blktap2.VDI.CONF_KEY_MODE_ON_BOOT] != "reset":
         return None
     if "VDI_RESET_ON_BOOT/2" not in cmd.driver_info["capabilities"]:
         raise xs_errors.XenError("Unimplemented")
-    return target.reset_leaf(*cmd.ids())
+    return target.reset_leaf(*cmd._ids())
 
 
 def _vdi_compose(cmd: SRCommand, sr: Any, target: Any) -> Any:
@@ -210,17 +210,17 @@ def _vdi_compose(cmd: SRCommand, sr: Any, target: Any) -> Any:
 
 
 def _vdi_attach_from_config(cmd: SRCommand, sr: Any, target: Any) -> Any:
-    reply = target.attach_from_config(*cmd.ids())
+    reply = target.attach_from_config(*cmd._ids())
     if not target.sr.driver_config.get("ATTACH_FROM_CONFIG_WITH_TAPDISK"):
         return reply
-    return cmd.tap(target).attach(*cmd.ids(), True, True)
+    return cmd._tap(target).attach(*cmd._ids(), True, True)
 
 
 def _vdi_detach_from_config(cmd: SRCommand, sr: Any, target: Any) -> Any:
     if target.sr.driver_config.get("ATTACH_FROM_CONFIG_WITH_TAPDISK"):
-        cmd.tap(target).detach(*cmd.ids(), deactivate=True, caching_params=cmd.caching())
+        cmd._tap(target).detach(*cmd._ids(), deactivate=True, caching_params=cmd._caching())
     else:
-        target.detach(*cmd.ids())
+        target.detach(*cmd._ids())
 
 
 def _sr_probe(cmd: SRCommand, sr: Any, target: Any) -> Any:
@@ -242,28 +242,28 @@ def _sr_attach(cmd: SRCommand, sr: Any, target: Any) -> Any:
             sr.after_master_attach(cmd.params["sr_uuid"])
 
 
-COMMANDS: Dict[str, Callable[[SRCommand, Any, Any], Any]] = {
+_COMMANDS: Dict[str, Callable[[SRCommand, Any, Any], Any]] = {
     "vdi_create": _vdi_create,
     "vdi_update": _vdi_update,
     "vdi_introduce": _vdi_introduce,
     "vdi_delete": _vdi_delete,
     "vdi_attach": _vdi_attach,
-    "vdi_detach": lambda cmd, sr, target: cmd.tap(target).detach(*cmd.ids()),
+    "vdi_detach": lambda cmd, sr, target: cmd._tap(target).detach(*cmd._ids()),
     "vdi_activate": _vdi_activate,
-    "vdi_deactivate": lambda cmd, sr, target: cmd.tap(target).deactivate(*cmd.ids(), cmd.caching()),
-    "vdi_snapshot": lambda cmd, sr, target: target.snapshot(*cmd.ids()),
-    "vdi_clone": lambda cmd, sr, target: target.clone(*cmd.ids()),
-    "vdi_resize": lambda cmd, sr, target: target.resize(*cmd.ids(), int(cmd.params["args"][0])),
-    "vdi_resize_online": lambda cmd, sr, target: target.resize_online(*cmd.ids(), int(cmd.params["args"][0])),
+    "vdi_deactivate": lambda cmd, sr, target: cmd._tap(target).deactivate(*cmd._ids(), cmd._caching()),
+    "vdi_snapshot": lambda cmd, sr, target: target.snapshot(*cmd._ids()),
+    "vdi_clone": lambda cmd, sr, target: target.clone(*cmd._ids()),
+    "vdi_resize": lambda cmd, sr, target: target.resize(*cmd._ids(), int(cmd.params["args"][0])),
+    "vdi_resize_online": lambda cmd, sr, target: target.resize_online(*cmd._ids(), int(cmd.params["args"][0])),
     "vdi_epoch_begin": _vdi_epoch_begin,
     "vdi_epoch_end": lambda cmd, sr, target: None,
-    "vdi_generate_config": lambda cmd, sr, target: target.generate_config(*cmd.ids()),
+    "vdi_generate_config": lambda cmd, sr, target: target.generate_config(*cmd._ids()),
     "vdi_compose": _vdi_compose,
     "vdi_attach_from_config": _vdi_attach_from_config,
     "vdi_detach_from_config": _vdi_detach_from_config,
-    "vdi_enable_cbt": lambda cmd, sr, target: target.configure_blocktracking(*cmd.ids(), True),
-    "vdi_disable_cbt": lambda cmd, sr, target: target.configure_blocktracking(*cmd.ids(), False),
-    "vdi_data_destroy": lambda cmd, sr, target: target.data_destroy(*cmd.ids()),
+    "vdi_enable_cbt": lambda cmd, sr, target: target.configure_blocktracking(*cmd._ids(), True),
+    "vdi_disable_cbt": lambda cmd, sr, target: target.configure_blocktracking(*cmd._ids(), False),
+    "vdi_data_destroy": lambda cmd, sr, target: target.data_destroy(*cmd._ids()),
     "vdi_list_changed_blocks": lambda cmd, sr, target: target.list_changed_blocks(),
     "sr_create": lambda cmd, sr, target: sr.create(cmd.params["sr_uuid"], int(cmd.params["args"][0])),
     "sr_delete": lambda cmd, sr, target: sr.delete(cmd.params["sr_uuid"]),

@@ -12,8 +12,8 @@ SM_CONFIG_PASS_THROUGH_FIELDS = ["base_mirror", "key_hash"]
 SNAPSHOT_SINGLE = 1
 SNAPSHOT_DOUBLE = 2
 SNAPSHOT_INTERNAL = 3
-RAW = "aio"
-IMAGE_FORMATS = {RAW: "raw", "vhd": "vhd", "qcow2": "qcow2"}  # written to rows since 8.3's QCOW2 work
+_RAW = "aio"
+_IMAGE_FORMATS = {_RAW: "raw", "vhd": "vhd", "qcow2": "qcow2"}  # written to rows since 8.3's QCOW2 work
 _NULL = "OpaqueRef:NULL"
 _PROTECTED_KEYS = ("paused", "vhd-blocks", "relinking", "activating")  # of sm_config, never touched by a scan
 
@@ -211,7 +211,7 @@ class VDI:
 
     def _get_blocktracking_status(self, uuid: Optional[str] = None) -> bool:
         """Off for raw disks; others depend on the type's capability and on a log file."""
-        if self.vdi_type == RAW:
+        if self.vdi_type == _RAW:
             return False
         if "VDI_CONFIG_CBT" not in util.sr_get_capability(self.sr.uuid, session=self.sr.session):
             return False

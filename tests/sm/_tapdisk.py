@@ -214,9 +214,11 @@ class Tapdisk:
     """A running tapdisk with an image, as tap-ctl lists it."""
 
     TYPES = ["aio", "vhd", "qcow2"]
-    PAUSED = 0x20
-    PAUSE_MASK = 0x30  # paused, or on the way to it
     _major: Optional[int] = None
+
+    class Flags:
+        PAUSED = 0x20
+        PAUSE_MASK = 0x30  # paused, or on the way to it
 
     def __init__(self, pid: int, minor: int, _type: str, path: str, state: int) -> None:
         self.pid = pid
@@ -311,14 +313,14 @@ class Tapdisk:
 
     def pause(self) -> None:
         """Let go of the image; TapdiskInvalidState when paused already."""
-        if self.state & self.PAUSE_MASK:
+        if self.state & self.Flags.PAUSE_MASK:
             raise TapdiskInvalidState(self)
         TapCtl.pause(self.pid, self.minor)
 
     def unpause(self, _type: Optional[str] = None, path: Optional[str] = None, mirror: Optional[str] = None,
                 cbtlog: Optional[str] = None) -> None:
         """Go on, with the same image unless another is named; TapdiskInvalidState when not paused."""
-        if not self.state & self.PAUSED:
+        if not self.state & self.Flags.PAUSED:
             raise TapdiskInvalidState(self)
         TapCtl.unpause(self.pid, self.minor, _type or self.type, path or self.path, mirror, cbtlog)
 

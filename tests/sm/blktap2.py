@@ -28,20 +28,20 @@ from lock import Lock
 
 __all__ = ["VDI", "Blktap", "TapCtl", "Tapdisk", "TapdiskExists", "TapdiskFailed", "TapdiskInvalidState",
            "TapdiskNotRunning", "TapdiskNotUnique"]
-Method = Callable[..., Any]
+_Method = Callable[..., Any]
 PLUGIN_TAP_PAUSE = "tapdisk-pause"
-POOL_NAME_KEY = "mem-pool"
-POOL_SIZE_KEY = "mem-pool-size-rings"
+_POOL_NAME_KEY = "mem-pool"
+_POOL_SIZE_KEY = "mem-pool-size-rings"
 NUM_PAGES_PER_RING = 32 * 11
 MAX_FULL_RINGS = 8
 ENABLE_MULTIPLE_ATTACH = "/etc/xensource/allow_multiple_vdi_attach"
 NO_MULTIPLE_ATTACH = not os.path.exists(ENABLE_MULTIPLE_ATTACH)
 
 
-def locking(excType: str, override: bool = True) -> Callable[[Method], Method]:
+def locking(excType: str, override: bool = True) -> Callable[[_Method], _Method]:
     """Run a method under ``self.lock``; SM's and XAPI's exceptions become the error excType."""
 
-    def decorate(op: Method) -> Method:
+    def decorate(op: _Method) -> _Method:
         def wrapper(self: Any, *args: Any) -> Any:
             self.lock.acquire()
             try:
@@ -88,7 +88,7 @@ class VDI:
 
     PhyLink = PhyLink
     NBDLink = NBDLink
-    BackendLink = BackendLink
+    _BackendLink = BackendLink
 
     class TargetDriver:
 
@@ -245,11 +245,11 @@ class VDI:
         params = self.target.vdi.sr.srcmd.params
         if not params.get("vdi_ref"):
             return {}
-        rings = self._session.xenapi.SR.get_other_config(params.get("sr_ref")).get(POOL_SIZE_KEY)
+        rings = self._session.xenapi.SR.get_other_config(params.get("sr_ref")).get(_POOL_SIZE_KEY)
         disk = self._session.xenapi.VDI.get_other_config(params["vdi_ref"])
-        if disk.get(POOL_NAME_KEY):
-            pool_name = disk[POOL_NAME_KEY]
-            rings = disk.get(POOL_SIZE_KEY) or rings
+        if disk.get(_POOL_NAME_KEY):
+            pool_name = disk[_POOL_NAME_KEY]
+            rings = disk.get(_POOL_SIZE_KEY) or rings
         pool = {"mem-pool": pool_name}
         if rings and rings.isdigit() and 1 <= int(rings) <= MAX_FULL_RINGS:
             pool["mem-pool-size"] = str(NUM_PAGES_PER_RING * int(rings))
@@ -262,7 +262,7 @@ class VDI:
         if not self.target.has_cap("ATOMIC_PAUSE") or activate:
             self._attach(sr_uuid, vdi_uuid)
             self._publish(sr_uuid, vdi_uuid, self._activate(sr_uuid, vdi_uuid, {"rdonly": not writable}))
-        back_path = self.BackendLink.from_uuid(sr_uuid, vdi_uuid).path()
+        back_path = self._BackendLink.from_uuid(sr_uuid, vdi_uuid).path()
         nbd = ""
         if self.tap_wanted():
             nbd = "nbd:unix:%s:exportname=%s" % (self.NBDLink.from_uuid(sr_uuid, vdi_uuid).path(), vdi_uuid)
@@ -287,7 +287,7 @@ class VDI:
                caching_params: Any = {}) -> None:  # noqa: B006 - the real signature
         """With ATOMIC_PAUSE there is nothing left to do."""
         if not self.target.has_cap("ATOMIC_PAUSE") or deactivate:
-            self._deactivate(sr_uuid, vdi_uuid)
+            self._deactivate(sr_uuid, vdi_uuid, caching_params)
             self._detach(sr_uuid, vdi_uuid)
 
     def _persistently(self, vdi_uuid: str, attempt: Callable[[], bool]) -> None:
@@ -314,7 +314,7 @@ class VDI:
                 self._attach(sr_uuid, vdi_uuid)
             # 8.3 since its QCOW2 work: every other type, also raw and phy, ends here
             vdi_type = self.target.get_vdi_type()
-            assert vdi_type in sm.IMAGE_FORMATS, "Unsupported vdi type: %s" % vdi_type
+            assert vdi_type in sm._IMAGE_FORMATS, "Unsupported vdi type: %s" % vdi_type
             dev_path = self._activate(sr_uuid, vdi_uuid, options)
         except BaseException:
             util.SMlog("Exception in activate/attach")
@@ -347,7 +347,7 @@ class VDI:
         self.target = self.TargetDriver(target, target.sr.srcmd.driver_info)
 
     def _publish(self, sr_uuid: str, vdi_uuid: str, dev_path: str) -> None:
-        self.BackendLink.from_uuid(sr_uuid, vdi_uuid).mklink(dev_path)
+        self._BackendLink.from_uuid(sr_uuid, vdi_uuid).mklink(dev_path)
         if self.tap:
             socket = "/run/blktap-control/nbd%d.%d" % (self.tap.pid, self.tap.minor)
             self.NBDLink.from_uuid(sr_uuid, vdi_uuid).mklink(socket)
@@ -386,16 +386,16 @@ class VDI:
     def _deactivate_locked(self, sr_uuid: str, vdi_uuid: str, caching_params: Dict[str, Any]) -> bool:
         if self.tap_wanted() and self._paused(vdi_uuid):
             return False
-        self._deactivate(sr_uuid, vdi_uuid)
+        self._deactivate(sr_uuid, vdi_uuid, caching_params)
         if self.target.has_cap("ATOMIC_PAUSE"):
             self._detach(sr_uuid, vdi_uuid)
         if self.tap_wanted():
             self._remove_tag(vdi_uuid)
         return True
 
-    def _deactivate(self, sr_uuid: str, vdi_uuid: str) -> None:
+    def _deactivate(self, sr_uuid: str, vdi_uuid: str, caching_params: Any) -> None:
         """Stop tapdisk, remove the links, then the driver's deactivate; none of it without a backend link."""
-        back_link = self.BackendLink.from_uuid(sr_uuid, vdi_uuid)
+        back_link = self._BackendLink.from_uuid(sr_uuid, vdi_uuid)
         if not util.pathexists(back_link.path()):
             util.SMlog("Backend path %s does not exist" % back_link.path())
             return

@@ -80,7 +80,7 @@ def _say(text: str, term_output: bool) -> None:
         print(text)
 
 
-def main(argv: List[str]) -> None:
+def _main(argv: List[str]) -> None:
     """``single VDI [--force]`` and ``all HOST SR [--master]``."""
     if len(argv) not in (2, 3, 4) or argv[0] not in ("single", "all"):
         sys.exit("usage: resetvdis.py single VDI_UUID [--force] | all HOST_UUID SR_UUID [--master]")
@@ -95,4 +95,4 @@ def main(argv: List[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    _main(sys.argv[1:])

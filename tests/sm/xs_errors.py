@@ -8,8 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import util
 
-DEF_LOC = os.path.dirname(__file__)
-XML_DEFS = os.path.join(DEF_LOC, "XE_SR_ERRORCODES.xml")
+XML_DEFS = os.path.join(os.path.dirname(__file__), "XE_SR_ERRORCODES.xml")
 
 
 class SRException(Exception):
