@@ -1,6 +1,7 @@
 """A place for one SR: an RBD namespace of its own in the lab's pool, so that tests do not meet."""
 
 import json
+import time
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -95,6 +96,15 @@ class Place:
         """Take it away again."""
         self.lab.xe("vbd-unplug", "uuid=" + disk.vbd)
         self.lab.xe("vbd-destroy", "uuid=" + disk.vbd)
+
+    def wait_unwatched(self, vdi: str, seconds: float = 60) -> None:
+        """Wait until no client has the disk's image open."""
+        deadline = time.monotonic() + seconds
+        image = "%s/vdi-%s" % (self.spec(), vdi)
+        while "watcher=" in self.rbd("status", image):
+            if time.monotonic() > deadline:
+                raise AssertionError("%s is still open after %d s" % (image, seconds))
+            time.sleep(0.5)
 
     def rbd(self, *arguments: str) -> str:
         """The rbd command as the cluster's administrator; fails the test when it fails."""

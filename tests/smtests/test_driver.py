@@ -119,7 +119,7 @@ def test_a_disk_in_use_is_not_deleted(place: Place, sr: str) -> None:
     assert "VDI_IN_USE" in str(caught.value) or "in use" in str(caught.value)
     assert place.index()["vdi." + vdi]["state"] == "ok"
     holder.run(["sh", "-c", "kill $(cat /tmp/bench.pid)"])
-    eventually(lambda: "watcher=" not in place.rbd("status", image))
+    place.wait_unwatched(vdi)
 
 
 def test_scan_brings_back_what_xapi_lost(place: Place, sr: str) -> None:
