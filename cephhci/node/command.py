@@ -43,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(verb=_check)
     for verb in (run, check):
         verb.add_argument("document", metavar="DOCUMENT", help="the node's document, a JSON file")
-    show = verbs.add_parser(
-        "status", help="print the state; exits with 0: running, 2: not complete, 3: stopped"
-    )
+    show = verbs.add_parser("status", help="print the state; exits with 0: running, 2: not complete, 3: stopped")
     show.set_defaults(verb=_status)
     show.add_argument("--format", choices=("json", "text"), default="json")
     for verb in (run, show):

@@ -91,9 +91,7 @@ def examine(path: str, tools: Tools) -> Facts:
     try:
         mode = os.stat(path).st_mode
         if not stat.S_ISBLK(mode) and not stat.S_ISREG(mode):
-            raise DiskRefused(
-                path=path, reason="is neither a block device nor a file", way_out="Correct the document"
-            )
+            raise DiskRefused(path=path, reason="is neither a block device nor a file", way_out="Correct the document")
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             size = os.lseek(descriptor, 0, os.SEEK_END)

@@ -48,9 +48,7 @@ class Node:
         self._now = now
         self._began = now()
         self._osds = Osds(paths, self._tools, owner, new_intent)
-        self._disks = disks.Disks(
-            document.disks, document.fsid, self._tools, self._osds, self._start_osd, self._report
-        )
+        self._disks = disks.Disks(document.disks, document.fsid, self._tools, self._osds, self._start_osd, self._report)
         self._mon = mon.Quorum("", [])
         self._asked = 0.0
         self._was_running = False

@@ -54,7 +54,8 @@ class Tools:
 
     def osd_mkfs(self, number: int, uuid: str, data: str, key: str) -> None:
         """Make the object store on the disk that ``data``/block names; its label gets the key, too."""
-        argv = ["ceph-osd", "--mkfs", "-i", str(number), "-c", self._conf, "--osd-data", data]
+        # Without -f the work is done by a forked child, which outlives both a kill and this process.
+        argv = ["ceph-osd", "-f", "--mkfs", "-i", str(number), "-c", self._conf, "--osd-data", data]
         argv += ["--osd-uuid", uuid, "--no-mon-config", "--keyfile", "-"]
         # It closes the disk some ten times and waits up to this long for a thread each time: 3 s become 1 s.
         argv += ["--bdev-aio-poll-ms", "10"]

@@ -5,6 +5,7 @@ python3 node_scenarios.py FOLDER SCENARIO [ARGUMENT...], started as node_world.p
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -76,9 +77,7 @@ def interrupted(folder: Path, rounds: str = "4", chance: str = "") -> None:
         world.sow()
         delays = {node.name: dice.uniform(0.05, 8) for node in world.nodes}
         print("killed after", {name: round(delay, 2) for name, delay in delays.items()}, flush=True)
-        threads = [
-            threading.Thread(target=start_twice, args=(node, delays[node.name])) for node in world.nodes
-        ]
+        threads = [threading.Thread(target=start_twice, args=(node, delays[node.name])) for node in world.nodes]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -92,6 +91,49 @@ def start_twice(node: Node, delay: float) -> None:
     time.sleep(delay)
     node.kill()
     node.start()
+
+
+def interrupted_mkfs(folder: Path, count: str = "6", chance: str = "") -> None:
+    """Killed while it makes an OSD, again and again: each disk becomes exactly one OSD."""
+    number = int(chance or random.SystemRandom().randrange(1 << 32))
+    print("random number", number)
+    dice = random.Random(number)
+    world = healthy(folder)
+    for index in range(int(count)):
+        node = world.nodes[index % len(world.nodes)]
+        assert node.stop() == 0
+        disk = node.folder / f"more{index}"
+        make_blank(disk)
+        document = json.loads(node.document.read_text(encoding="utf-8"))
+        document["disks"].append({"path": str(disk)})
+        node.document.write_text(json.dumps(document), encoding="utf-8")
+        node.start()
+        wait("mkfs at work", 60, lambda node=node: makes_osd(node), 0.01)  # type: ignore[misc]
+        time.sleep(dice.uniform(0, 1.5))
+        node.kill()
+        print(disk.name, half_made(disk), flush=True)
+        node.start()
+        world.wait_running()
+    world.wait_clean()
+    osds = world.osds()
+    assert len(osds) == 3 + int(count), osds
+    assert len({osd["uuid"] for osd in osds}) == len(osds)
+    for node in world.nodes:
+        assert (node.root / "var/lib/ceph/hci-node/new-osds.json").read_text(encoding="utf-8") == "{}\n"
+
+
+def makes_osd(node: Node) -> bool:
+    for pid in node.processes():
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if words[:1] == [b"ceph-osd"] and b"--mkfs" in words:
+                return True
+    return False
+
+
+def half_made(disk: Path) -> str:
+    label = shell("ceph-bluestore-tool", "show-label", "--dev", str(disk), check=False)
+    return "empty" if not label else "complete" if '"ready"' in label else "half made"
 
 
 def daemons_die(folder: Path) -> None:
@@ -190,6 +232,37 @@ def second_disk(folder: Path) -> None:
     assert identity(world) == before
     assert sorted(world.ask("quorum_status")["quorum_names"]) == ["node1", "node2", "node3"]
     read_back(world)
+
+
+def block_device(folder: Path) -> None:
+    """The disk is a block device, as in a node VM: in use, it is refused; free, it becomes an OSD and restarts."""
+    world = World(folder)
+    node = world.nodes[0]
+    loop = shell("losetup", "--find", "--show", "--direct-io=on", str(node.disks[0])).strip()
+    try:
+        document = json.loads(node.document.read_text(encoding="utf-8"))
+        document["disks"] = [{"path": loop}]
+        node.document.write_text(json.dumps(document), encoding="utf-8")
+        holder = os.open(loop, os.O_RDONLY | os.O_EXCL)  # as a mounted file system or LVM holds it
+        for other in world.nodes:
+            other.start()
+        wait("the disk in use refused", 60, lambda: disk_states(node).get(loop) == "failed")
+        assert "in use" in node.status()["problems"][-1], node.status()
+        os.close(holder)
+        node.stop()
+        node.start()
+        finish(world)
+        os.chown(loop, 0, 0)
+        osd = f"osd.{osd_of(node)}"
+        pid = node.status()["daemons"][osd]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait("the OSD back", 30, lambda: is_back(node, osd, pid))
+        world.wait_running()
+        assert os.stat(loop).st_uid != 0
+        node.stop()
+    finally:
+        os.chown(loop, 0, 0)
+        shell("losetup", "--detach", loop)
 
 
 def healthy(folder: Path, disks: int = 1) -> World:

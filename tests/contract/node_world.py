@@ -45,9 +45,7 @@ OPTIONS: Options = {
         "mgr_stats_period": 1,
         # Only optional ones, else health becomes HEALTH_ERR. Saves half of each mgr's memory and start-up time.
         "mgr_disabled_modules": " ".join(
-            (
-                "alerts dashboard diskprediction_local influx insights iostat k8sevents localpool mirroring nfs",
-            )
+            ("alerts dashboard diskprediction_local influx insights iostat k8sevents localpool mirroring nfs",)
             + ("osd_support prometheus restful rook selftest snap_schedule stats telegraf test_orchestrator",)
             + ("zabbix",)
         ),
@@ -137,9 +135,7 @@ class Node:
         try:
             wait("all daemons of the node gone", 15, lambda: not self.processes(), 0.02)
         except AssertionError as error:
-            left = [
-                Path(f"/proc/{pid}/{name}").read_text() for pid in self.processes() for name in PROC_FILES
-            ]
+            left = [Path(f"/proc/{pid}/{name}").read_text() for pid in self.processes() for name in PROC_FILES]
             raise AssertionError("\n".join(left)) from error
 
     def processes(self) -> list[int]:
@@ -265,7 +261,11 @@ class World:
             up = all(osd["up"] == 1 and osd["up_from"] > newer.get(osd["osd"], 0) for osd in osds)
             return up and pgs["num_pgs"] > 0 and states == {"active+clean": pgs["num_pgs"]}
 
-        return wait("all OSDs up and all PGs active+clean", seconds, clean, 0.2)
+        try:
+            return wait("all OSDs up and all PGs active+clean", seconds, clean, 0.2)
+        except AssertionError as error:
+            state = self.ask("status")["pgmap"], self.ask("health", detail="detail"), self.osds()
+            raise AssertionError(json.dumps(state, indent=1)) from error
 
     def make_pool(self) -> None:
         self.ask("osd pool create", pool="xcp", pg_num=8)

@@ -26,7 +26,17 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    "scenario", ["first_start", "power_loss", "interrupted", "daemons_die", "foreign_disks", "second_disk"]
+    "scenario",
+    [
+        "first_start",
+        "power_loss",
+        "interrupted",
+        "interrupted_mkfs",
+        "daemons_die",
+        "foreign_disks",
+        "second_disk",
+        "block_device",
+    ],
 )
 def test_node(scenario: str, folder: Path) -> None:
     argv = [*NAMESPACES, sys.executable, str(HERE / "node_scenarios.py"), str(folder), scenario]
