@@ -5,11 +5,6 @@ Only what lxml shares with the standard library's ElementTree is used, so that a
 
 from typing import Iterable, NamedTuple
 
-try:
-    from lxml import etree
-except ImportError:
-    from xml.etree import ElementTree as etree
-
 
 class FoundSr(NamedTuple):
     """An SR found by a probe."""
@@ -21,6 +16,12 @@ class FoundSr(NamedTuple):
 
 def sr_list(found: Iterable[FoundSr]) -> str:
     """The document that clients know from other drivers' probes: SRlist, SR, UUID, and where the SR is."""
+    # Imported here, because every command of the driver would wait for lxml (9 ms), and only a probe needs it.
+    try:
+        from lxml import etree
+    except ImportError:
+        from xml.etree import ElementTree as etree
+
     root = etree.Element("SRlist")
     for sr in found:
         element = etree.SubElement(root, "SR")

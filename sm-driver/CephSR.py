@@ -4,7 +4,7 @@
 Only what SM asks for is here; what a disk is and how it changes is in ``cephhci.storage``.
 """
 
-import uuid
+import os
 from contextlib import contextmanager
 from typing import Dict, Iterator
 
@@ -309,7 +309,7 @@ class CephVDI(VDI.VDI):
         attachment = self.sr.attachment()
         with self.sr.access(PATIENT_SECONDS) as access:
             if self._is_written():
-                claim = Claim(identity(), str(uuid.uuid4()), self._is_alive)
+                claim = Claim(identity(), os.urandom(16).hex(), self._is_alive)
                 self.path = attachment.open(access.cluster, access.pool, access.index, vdi_uuid, claim)
             else:
                 self.path = attachment.open_read_only(access.index.entry(vdi_uuid))

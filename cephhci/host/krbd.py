@@ -5,7 +5,6 @@ client fails with EROFS. Facts in sysfs: Documentation/ABI/testing/sysfs-bus-rbd
 """
 
 import os
-import tempfile
 from contextlib import contextmanager
 from typing import Iterator, List, Tuple
 
@@ -106,6 +105,8 @@ class Krbd(Mapper):
 @contextmanager
 def _keyfile(key: str) -> Iterator[str]:
     """A file that only root can read and that is gone afterwards."""
+    import tempfile  # here, because it takes 2 ms to load and every command of the driver would wait for it
+
     descriptor, path = tempfile.mkstemp(prefix="ceph-key-", dir="/run")
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as stream:
