@@ -1,7 +1,7 @@
 """Loop devices are one set for the whole kernel: every lab takes a range of numbers nobody else uses.
 
 A bound loop device vanishes with its last user (autoclear); the unbound number that a killed lab leaves
-behind is removed by whoever takes the range next.
+behind is removed by the next `lab up` or `lab down`.
 """
 
 import fcntl
@@ -27,10 +27,17 @@ class Range:
         for index in range(RANGES):
             if claim(self.socket, "loops/%d" % index):
                 self.first = FIRST + index * PER_LAB
-                remove_unbound(self.first, PER_LAB)
                 return
         self.socket.close()
         raise LabError("all %d ranges of loop devices are taken by running labs" % RANGES)
+
+
+def sweep() -> None:
+    """Remove what dead labs left in the ranges that nobody has claimed."""
+    for index in range(RANGES):
+        with socket.socket(socket.AF_UNIX) as lock:
+            if claim(lock, "loops/%d" % index):
+                remove_unbound(FIRST + index * PER_LAB, PER_LAB)
 
 
 def for_machine(first: int, index: int) -> range:

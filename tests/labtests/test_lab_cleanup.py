@@ -74,9 +74,11 @@ def test_nothing_is_left_when_the_init_is_killed(name: str, environment: Path) -
     before, loops = remains(name), loop_devices()
     _up(name, environment)
     _attach_a_disk(name)
-    assert len(loop_devices()) == len(loops) + 1
+    [ours] = set(loop_devices()) - set(loops)
     os.kill(json.loads((BASE / name / "init.json").read_text(encoding="ascii"))["pid"], signal.SIGKILL)
-    _wait_for(lambda: remains(name) == before and loop_devices() == loops, name)
+    _wait_for(lambda: remains(name) == before and ours not in loop_devices(), name)
+    Lab(name).down()
+    assert not Path("/sys/block", Path(ours.split(":")[0]).name).exists(), "the unbound device goes with down"
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 3.0, 6.0])
