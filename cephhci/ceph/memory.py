@@ -74,6 +74,9 @@ class MemoryPool(Pool):
     def image(self, name: str) -> ImageFacts:
         return self._image(name).facts
 
+    def image_id(self, name: str) -> str:
+        return self._image(name).facts.id
+
     def images(self) -> Dict[str, str]:
         return {name: image.facts.id for name, image in self._images.items()}
 

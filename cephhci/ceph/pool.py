@@ -107,6 +107,13 @@ class RadosPool(Pool):
             features = tuple(feature for feature, bit in sorted(FEATURES.items()) if bits & bit)
             return ImageFacts(image.id(), image.size(), features)
 
+    def image_id(self, name: str) -> str:
+        # Opening the image takes 5 to 10 ms. This object says the same since image format 2, and is what the
+        # kernel's client reads to find an image: the length in 32 bits, then the id.
+        with translated("reading image %s" % name, self._user, self._missing_image(name)):
+            value = bytes(self._context.read("rbd_id." + name))
+        return value[4 : 4 + int.from_bytes(value[:4], "little")].decode("ascii")
+
     def images(self) -> Dict[str, str]:
         with translated("listing images of pool %s" % self.name, self._user):
             return {item["name"]: item["id"] for item in rbd.RBD().list2(self._context)}

@@ -69,6 +69,10 @@ class Pool(ABC):
         """Open an image read-only and describe it; raises ImageMissing."""
 
     @abstractmethod
+    def image_id(self, name: str) -> str:
+        """The id of an image, in one round trip; raises ImageMissing."""
+
+    @abstractmethod
     def images(self) -> Dict[str, str]:
         """Names and ids of all images."""
 

@@ -72,7 +72,7 @@ class Disks:
         self._index.change(new.uuid, lambda found: _first(found, entry))
         try:
             self._pool.create_image(entry.image, size, header.features, header.data_pool)
-            entry = entry._replace(image_id=self._pool.image(entry.image).id)
+            entry = entry._replace(image_id=self._pool.image_id(entry.image))
             self._records.introduce(entry)
             return self._index.update(new.uuid, lambda found: _completed(found, entry.image_id, size))
         except errors.ImageExists:
@@ -162,11 +162,11 @@ class Disks:
 
     def _trashed_id(self, entry: Entry) -> str:
         try:
-            facts = self._pool.image(entry.image)
-            if entry.image_id and facts.id != entry.image_id:
+            image_id = self._pool.image_id(entry.image)
+            if entry.image_id and image_id != entry.image_id:
                 return ""  # another image took the name; it is not ours to delete
             self._pool.trash_image(entry.image)
-            return facts.id
+            return image_id
         except errors.ImageMissing:
             if entry.image_id:
                 return entry.image_id

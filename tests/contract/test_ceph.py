@@ -108,21 +108,25 @@ def test_images(pool: Pool, name: str) -> None:
     with pytest.raises(errors.ImageMissing):
         pool.image(name)
     with pytest.raises(errors.ImageMissing):
+        pool.image_id(name)
+    with pytest.raises(errors.ImageMissing):
         pool.watchers(name)
     with pytest.raises(errors.ImageMissing):
         pool.trash_image(name)
     pool.create_image(name, 4 << 20, FEATURES, "")
     facts = pool.image(name)
     assert (facts.size, facts.features) == (4 << 20, FEATURES)
-    assert pool.images()[name] == facts.id
+    assert pool.images()[name] == pool.image_id(name) == facts.id
     assert pool.watchers(name) == []
     with pytest.raises(errors.ImageExists):
         pool.create_image(name, 4 << 20, FEATURES, "")
     pool.trash_image(name)
+    with pytest.raises(errors.ImageMissing):
+        pool.image_id(name)
     assert name not in pool.images()
     assert pool.trash()[facts.id] == name
     pool.create_image(name, 8 << 20, FEATURES, "")
-    assert pool.image(name).id != facts.id
+    assert pool.image_id(name) != facts.id
 
 
 def test_purging(pool: Pool, name: str, eventually: Any) -> None:
