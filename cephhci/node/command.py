@@ -14,7 +14,7 @@ from typing import List
 from cephhci.errors import Error
 from cephhci.node import document, durable, seed, service, status
 from cephhci.node.durable import Owner
-from cephhci.node.errors import AlreadyRunning, DocumentInvalid, StateUnusable
+from cephhci.node.errors import AlreadyRunning, DocumentInvalid, NeverRan
 from cephhci.node.osd import Intent
 from cephhci.node.paths import Paths
 from cephhci.node.supervisor import Supervisor
@@ -79,7 +79,7 @@ def _status(arguments: argparse.Namespace) -> int:
     paths = Paths(arguments.root)
     text = durable.read(paths.status)
     if text is None:
-        raise StateUnusable(path=paths.status, reason="is missing: hci-node has not run since the last boot")
+        raise NeverRan(path=paths.status)
     state = json.loads(text)
     if state["phase"] not in (status.STOPPED, status.FAILED) and not _is_running(paths):
         state["phase"] = status.KILLED

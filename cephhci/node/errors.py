@@ -27,6 +27,14 @@ class StateUnusable(Error):
     todo = "Check that the file system is mounted, writable and not full"
 
 
+class NeverRan(Error):
+    """There is no status to show."""
+
+    code = "HCI_NODE_NEVER_RAN"
+    msg = "{path} is missing: hci-node has not run since this machine's boot"
+    todo = "Start it: hci-node run DOCUMENT"
+
+
 class AlreadyRunning(Error):
     """Another hci-node owns this machine's daemons."""
 

@@ -3,8 +3,7 @@
 import logging
 import signal
 import time
-from collections import OrderedDict
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence
 
 from cephhci.errors import Error
 from cephhci.run import Process
@@ -51,7 +50,7 @@ class Supervisor:
         self._spawn = spawn
         self._now = now
         self._sleep = sleep
-        self.daemons: OrderedDict[str, Daemon] = OrderedDict()
+        self.daemons: Dict[str, Daemon] = {}
 
     def add(self, name: str, argv: Sequence[str], log: str, before: Callable[[], None]) -> None:
         """Start the daemon and keep it running from now on; ``before`` is called ahead of every start."""

@@ -109,7 +109,7 @@ def interrupted_mkfs(folder: Path, count: str = "6", chance: str = "") -> None:
         node.document.write_text(json.dumps(document), encoding="utf-8")
         node.start()
         wait("mkfs at work", 60, lambda node=node: makes_osd(node), 0.01)  # type: ignore[misc]
-        time.sleep(dice.uniform(0, 1.5))
+        time.sleep(dice.uniform(0, 1))
         node.kill()
         print(disk.name, half_made(disk), flush=True)
         node.start()
