@@ -28,9 +28,7 @@ def make(nodes: int = 3) -> seed.Seed:
         )
         for number in range(1, nodes + 1)
     ]
-    return seed.cluster(
-        seed.ClusterSpec(specs, "xcp", {"mon": {"mon_tick_interval": 1}}), counting, 1700000000
-    )
+    return seed.cluster(seed.ClusterSpec(specs, "xcp", {"mon": {"mon_tick_interval": 1}}), counting, 1700000000)
 
 
 def sections(text: str) -> Dict[str, Dict[str, str]]:

@@ -52,9 +52,7 @@ def start(folder: Path, cluster: Cluster) -> Osds:
     paths = Paths(str(folder))
     os.makedirs(paths.own_state, exist_ok=True)
     numbers = itertools.count(len(cluster.osds) * 10)
-    return Osds(
-        paths, cluster, Owner(os.getuid(), os.getgid()), lambda: Intent("u%d" % next(numbers), "secret")
-    )
+    return Osds(paths, cluster, Owner(os.getuid(), os.getgid()), lambda: Intent("u%d" % next(numbers), "secret"))
 
 
 @pytest.fixture(autouse=True)
