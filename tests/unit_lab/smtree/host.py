@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import xmlrpc.client
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ def mount(kind: str, source: str, target: Path, *options: str) -> None:
 
 def root() -> Path:
     """This machine's files, with everything that is written going to memory."""
-    base = Path(tempfile.mkdtemp(prefix="sm-host-"))
+    base = Path("/mnt")  # of this mount namespace, so that nothing is left
     mount("tmpfs", "tmpfs", base)
     for name in ("upper", "work"):
         (base / name).mkdir()
