@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Dict, Iterator
 
 import XenAPI
-from cephsm import SR, VDI, SRCommand, lock, speaks_sm, util, xs_errors
+from cephsm import SR, VDI, lock, run, speaks_sm, util, xs_errors
 
 from cephhci import deviceconfig, errors, layout, sync, version
 from cephhci.ceph.cluster import PATIENT_SECONDS, QUICK_SECONDS, connect
@@ -362,6 +362,6 @@ class CephVDI(VDI.VDI):
 
 
 if __name__ == "__main__":
-    SRCommand.run(CephSR, DRIVER_INFO)
+    run(CephSR, DRIVER_INFO)
 else:
     SR.registerSR(CephSR)
