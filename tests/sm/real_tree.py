@@ -93,7 +93,7 @@ def _package(tree: str) -> Iterator[Copy]:
 def _files(folder: str, target: str, suffixes: "tuple[str, ...]" = (".py",)) -> Iterator[Copy]:
     for name in sorted(os.listdir(folder)):
         if name.endswith(suffixes):
-            yield Copy(os.path.join(folder, name), os.path.join(target, name))
+            yield Copy(os.path.join(folder, name), os.path.join(target, name), 0o755 if target == SM else 0o644)
 
 
 def main(argv: List[str]) -> None:
