@@ -21,8 +21,8 @@ from package.build import SITELIB_DEBIAN, build_rpm
 GRAIN = 4 << 20  # disks are multiples of this
 SPARE = 1 << 30  # bytes of the Ceph pool that stay free
 LOAD_SIZE = "1GiB"
-BLOCKS_BEFORE = 200
-BLOCKS_AFTER = 200
+BLOCKS_BEFORE = 500
+BLOCKS_AFTER = 500
 LOAD_DEADLINE = 120.0
 NODE_DOWN_DEADLINE = 120.0
 NODE_BACK_DEADLINE = 180.0
