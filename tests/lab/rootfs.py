@@ -54,6 +54,7 @@ def enter(machine_folder: Path, files: Mapping[str, str]) -> None:
         syscalls.mount("lab", "%s/%s" % (root, folder), "tmpfs", syscalls.MS_NOSUID, "mode=" + mode)
     os.makedirs(root + "/run/lock", mode=0o755)
     _fill_dev(root + "/dev")
+    os.makedirs(root + str(REPOSITORY), exist_ok=True)  # it may be below /tmp or on a file system of its own
     syscalls.bind(str(REPOSITORY), root + str(REPOSITORY), read_only=True)
     for inside, outside in files.items():
         target = Path(root + inside)
