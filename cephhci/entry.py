@@ -16,8 +16,9 @@ GARBAGE_KEY = "gc."
 
 CREATING = "creating"  # the image may not exist yet; without a XAPI record the disk is taken back
 READY = "ok"
+HIDDEN = "hidden"  # deleted, but its image still carries snapshots of it
 DELETING = "deleting"  # no way back: a scan finishes the deletion
-STATES = (CREATING, READY, DELETING)
+STATES = (CREATING, READY, HIDDEN, DELETING)
 
 
 class Header(NamedTuple):
@@ -38,18 +39,23 @@ class Writer(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One disk."""
+    """One disk, or one snapshot of a disk."""
 
     uuid: str
     state: str
-    image: str
+    image: str  # of a snapshot: the image that carries it
     image_id: str  # empty until the image exists
+    snap: str  # name of the RBD snapshot that this is; empty for a disk
     size: int  # bytes
+    growing: int  # bytes that a resize which has not ended asked for; else 0
     used: int  # bytes
     label: str
     description: str
     type: str
     read_only: bool
+    snapshot_of: str  # uuid of the disk that this is a snapshot of, else empty
+    snapshot_time: str  # as XAPI writes it, else empty
+    parent: Tuple[str, ...]  # of a clone: image and snapshot that it was made from, else nothing
     writer: Optional[Writer]
 
 
@@ -92,6 +98,7 @@ def decode_entry(key: str, value: bytes) -> Entry:
     entry = _decode(key, value, Entry)
     if entry.state not in STATES or disk_key(entry.uuid) != key:
         raise IndexDamaged(key=key, reason="state or uuid is wrong")
+    entry = entry._replace(parent=tuple(entry.parent))
     if entry.writer is None:
         return entry
     try:

@@ -149,6 +149,29 @@ class ImageExists(Error):
     msg = "RBD image {image} exists in pool {pool} already"
 
 
+class DiskNotPaused(Error):
+    """The host that runs a disk did not pause it, so no moment of its data can be kept."""
+
+    code = "HCI_DISK_NOT_PAUSED"
+    msg = "the host that uses disk {disk} did not pause it"
+    todo = "See /var/log/SMlog on that host, then try again"
+
+
+class SnapshotExists(Error):
+    """The image has a snapshot of this name already."""
+
+    code = "HCI_SNAPSHOT_EXISTS"
+    msg = "RBD image {image} already has a snapshot {snapshot}"
+
+
+class TooManySnapshots(Error):
+    """The image has as many snapshots as the kernel's client can bear."""
+
+    code = "HCI_TOO_MANY_SNAPSHOTS"
+    msg = "disk {disk} has {count} snapshots, and may have no more than {limit}"
+    todo = "Delete snapshots that are no longer needed"
+
+
 class SrExists(Error):
     """The pool (namespace) carries an SR already."""
 

@@ -43,6 +43,8 @@ def plan(entries: Iterable[Entry], missing: Collection[str], rows: Iterable[Row]
             introduce.append(entry)
         elif (row.size, row.used, row.read_only, row.missing) != (entry.size, entry.used, entry.read_only, lost):
             update.append((row.ref, entry, lost))
+    # A snapshot's record names its disk's, which has to be there first.
+    introduce.sort(key=lambda entry: bool(entry.snapshot_of))
     return Plan(introduce, update, list(by_location.values()))
 
 

@@ -11,9 +11,10 @@ from typing import Any, Callable, Dict, Tuple, Type, TypeVar, cast
 from cephhci import errors
 
 try:
-    from sm import SR, VDI, SRCommand
+    from sm import SR, VDI, SRCommand, blktap2
     from sm.core import lock, util, xs_errors
 except ImportError:
+    import blktap2
     import lock
     import SR
     import SRCommand
@@ -21,7 +22,7 @@ except ImportError:
     import VDI
     import xs_errors
 
-__all__ = ["SR", "VDI", "lock", "run", "speaks_sm", "util", "xs_errors"]
+__all__ = ["SR", "VDI", "blktap2", "lock", "run", "speaks_sm", "util", "xs_errors"]
 
 # Keys of XE_SR_ERRORCODES.xml; the first class that matches counts.
 KEYS: Tuple[Tuple[Type[errors.Error], str], ...] = (
@@ -39,6 +40,8 @@ KEYS: Tuple[Tuple[Type[errors.Error], str], ...] = (
     (errors.DiskInUse, "VDIInUse"),
     (errors.DiskExists, "VDIExists"),
     (errors.DiskUnfinished, "VDIUnavailable"),
+    (errors.DiskNotPaused, "VDISnapshot"),
+    (errors.TooManySnapshots, "VDISnapshot"),
     (errors.MappingFailed, "VDIUnavailable"),
     (errors.SrMissing, "SRUnavailable"),
     (errors.ClusterUnreachable, "SRUnavailable"),

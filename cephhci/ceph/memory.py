@@ -26,6 +26,8 @@ class MemoryImage:
     def __init__(self, id: str, size: int, features: Tuple[str, ...]) -> None:
         self.facts = ImageFacts(id, size, features)
         self.clients: Set[str] = set()
+        self.snapshots: Dict[str, int] = {}
+        self.parent = ""  # id of the image that this is a clone of
 
 
 class MemoryPool(Pool):
@@ -38,6 +40,8 @@ class MemoryPool(Pool):
         self._objects: Dict[str, MemoryObject] = {}
         self._images: Dict[str, MemoryImage] = {}
         self._trash: Dict[str, str] = {}
+        self._parents: Dict[str, str] = {}  # of the images in the trash
+        self._tasks: Set[str] = set()
         self._versions = 0
         self._ids = 0
 
@@ -83,15 +87,52 @@ class MemoryPool(Pool):
     def watchers(self, name: str) -> List[str]:
         return sorted(self._image(name).clients)
 
+    def resize_image(self, name: str, size: int) -> None:
+        found = self._image(name)
+        found.facts = found.facts._replace(size=size)
+
+    def snapshots(self, name: str) -> Dict[str, int]:
+        return dict(self._image(name).snapshots)
+
+    def create_snapshot(self, name: str, snapshot: str) -> None:
+        found = self._image(name)
+        if snapshot in found.snapshots:
+            raise errors.SnapshotExists(image=name, snapshot=snapshot)
+        found.snapshots[snapshot] = found.facts.size
+
+    def remove_snapshot(self, name: str, snapshot: str) -> None:
+        self._image(name).snapshots.pop(snapshot, None)
+
+    def clone_image(self, name: str, snapshot: str, clone: str, features: Sequence[str], data_pool: str) -> None:
+        origin = self._image(name)
+        if snapshot not in origin.snapshots:
+            raise errors.ImageMissing(image="%s@%s" % (name, snapshot), pool=self.name)
+        self.create_image(clone, origin.snapshots[snapshot], features, data_pool)
+        self._images[clone].parent = origin.facts.id
+
     def trash_image(self, name: str) -> None:
-        self._trash[self._image(name).facts.id] = name
+        found = self._image(name)
         del self._images[name]
+        self._trash[found.facts.id] = name
+        self._parents[found.facts.id] = found.parent
 
     def trash(self) -> Dict[str, str]:
         return dict(self._trash)
 
     def purge(self, image_id: str) -> None:
-        self._trash.pop(image_id, None)
+        # A task for an image that still has clones waits in the cluster until they are gone.
+        if image_id in self._trash:
+            self._tasks.add(image_id)
+        while True:
+            needed = {image.parent for image in self._images.values()}
+            needed |= {self._parents[found] for found in self._trash}
+            ready = [task for task in self._tasks if task not in needed]
+            if not ready:
+                return
+            for task in ready:
+                self._tasks.discard(task)
+                self._trash.pop(task, None)
+                self._parents.pop(task, None)
 
     def usage(self) -> Usage:
         stored = sum(len(v) for found in self._objects.values() for v in found.values.values())

@@ -16,6 +16,7 @@ from cephhci.layout import place
 PAGE = 1024  # the OSDs return no more omap entries per call (osd_max_omap_entries_per_request)
 READ_TRIES = 5
 EXCLUSIVE = 1  # LIBRADOS_CREATE_EXCLUSIVE
+USER_SNAPSHOT = 0  # RBD_SNAP_NAMESPACE_TYPE_USER
 FEATURES = {
     "layering": rbd.RBD_FEATURE_LAYERING,
     "exclusive-lock": rbd.RBD_FEATURE_EXCLUSIVE_LOCK,
@@ -94,11 +95,10 @@ class RadosPool(Pool):
                 self._context.operate_write_op(operation, name)
 
     def create_image(self, name: str, size: int, features: Sequence[str], data_pool: str) -> None:
-        bits = sum(FEATURES[feature] for feature in features)
         exists = {errno.EEXIST: lambda: errors.ImageExists(image=name, pool=self.name)}
         with translated("creating image %s" % name, self._user, exists):
             rbd.RBD().create(
-                self._context, name, size, old_format=False, features=bits, data_pool=data_pool or None
+                self._context, name, size, old_format=False, features=_bits(features), data_pool=data_pool or None
             )
 
     def image(self, name: str) -> ImageFacts:
@@ -121,6 +121,41 @@ class RadosPool(Pool):
     def watchers(self, name: str) -> List[str]:
         with self._open_image(name) as image:
             return sorted({watcher["addr"] for watcher in image.watchers_list()})
+
+    def resize_image(self, name: str, size: int) -> None:
+        with self._open_image(name, read_only=False) as image:
+            image.resize(size)
+
+    def snapshots(self, name: str) -> Dict[str, int]:
+        with self._open_image(name) as image:
+            return {s["name"]: s["size"] for s in image.list_snaps() if s.get("namespace", 0) == USER_SNAPSHOT}
+
+    def create_snapshot(self, name: str, snapshot: str) -> None:
+        exists = {errno.EEXIST: lambda: errors.SnapshotExists(image=name, snapshot=snapshot)}
+        with self._open_image(name, read_only=False) as image:
+            with translated("taking snapshot %s of image %s" % (snapshot, name), self._user, exists):
+                image.create_snap(snapshot)
+
+    def remove_snapshot(self, name: str, snapshot: str) -> None:
+        with self._open_image(name, read_only=False) as image:
+            try:
+                image.remove_snap(snapshot)
+            except rbd.ImageNotFound:
+                pass
+
+    def clone_image(self, name: str, snapshot: str, clone: str, features: Sequence[str], data_pool: str) -> None:
+        known = dict(self._missing_image("%s@%s" % (name, snapshot)))
+        known[errno.EEXIST] = lambda: errors.ImageExists(image=clone, pool=self.name)
+        with translated("cloning %s@%s" % (name, snapshot), self._user, known):
+            rbd.RBD().clone(
+                self._context,
+                name,
+                snapshot,
+                self._context,
+                clone,
+                features=_bits(features),
+                data_pool=data_pool or None,
+            )
 
     def trash_image(self, name: str) -> None:
         with translated("trashing image %s" % name, self._user, self._missing_image(name)):
@@ -160,13 +195,17 @@ class RadosPool(Pool):
             yield
 
     @contextmanager
-    def _open_image(self, name: str) -> Iterator["rbd.Image"]:
-        with translated("reading image %s" % name, self._user, self._missing_image(name)):
-            with rbd.Image(self._context, name, read_only=True) as image:
+    def _open_image(self, name: str, read_only: bool = True) -> Iterator["rbd.Image"]:
+        with translated("opening image %s" % name, self._user, self._missing_image(name)):
+            with rbd.Image(self._context, name, read_only=read_only) as image:
                 yield image
 
     def _missing_image(self, name: str) -> Dict[int, Maker]:
         return {errno.ENOENT: lambda: errors.ImageMissing(image=name, pool=self.name)}
+
+
+def _bits(features: Sequence[str]) -> int:
+    return sum(FEATURES[feature] for feature in features)
 
 
 def _values(pairs: Iterable[Tuple[str, Optional[bytes]]]) -> Dict[str, bytes]:

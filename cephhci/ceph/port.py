@@ -81,6 +81,26 @@ class Pool(ABC):
         """Addresses (IP:PORT/NONCE) of the clients that have an image open for writing; raises ImageMissing."""
 
     @abstractmethod
+    def resize_image(self, name: str, size: int) -> None:
+        """Give an image another size in bytes; what lies beyond a smaller one is lost. Raises ImageMissing."""
+
+    @abstractmethod
+    def snapshots(self, name: str) -> Dict[str, int]:
+        """Names and sizes in bytes of an image's snapshots, without those kept only for clones; raises ImageMissing."""
+
+    @abstractmethod
+    def create_snapshot(self, name: str, snapshot: str) -> None:
+        """Take a snapshot, which costs one commit of the monitors; raises ImageMissing or SnapshotExists."""
+
+    @abstractmethod
+    def remove_snapshot(self, name: str, snapshot: str) -> None:
+        """Remove a snapshot, also one with clones; one that is gone is fine. Raises ImageMissing."""
+
+    @abstractmethod
+    def clone_image(self, name: str, snapshot: str, clone: str, features: Sequence[str], data_pool: str) -> None:
+        """Make a copy-on-write image of a snapshot; raises ImageMissing (also for the snapshot) or ImageExists."""
+
+    @abstractmethod
     def trash_image(self, name: str) -> None:
         """Move an image to the trash, which takes constant time; raises ImageMissing."""
 

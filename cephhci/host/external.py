@@ -54,7 +54,7 @@ class ExternalMapper(Mapper):
             "pool": source.pool,
             "namespace": source.namespace,
             "image": source.image,
-            "snapshot": "",
+            "snapshot": source.snapshot,
             "read_only": read_only,
         }
         reply = self._call("map", request, "mapping %s" % source.image)
@@ -66,7 +66,7 @@ class ExternalMapper(Mapper):
     def mappings(self) -> List[Mapping]:
         reply = self._call("list", {}, "listing devices")
         maps: List[Dict[str, object]] = _field(reply, "maps", list)
-        return [_mapping(item) for item in maps if not item.get("snapshot")]
+        return [_mapping(item) for item in maps]
 
     def _call(self, verb: str, request: Dict[str, object], what: str) -> Dict[str, object]:
         try:
@@ -90,7 +90,8 @@ def _field(reply: Dict[str, object], key: str, kind: Type[Kind]) -> Kind:
 
 
 def _mapping(item: Dict[str, object]) -> Mapping:
-    source = Source(_field(item, "pool", str), _field(item, "namespace", str), _field(item, "image", str))
+    names = [_field(item, key, str) for key in ("pool", "namespace", "image", "snapshot")]
+    source = Source(*names)
     return Mapping(
         source, _field(item, "device", str), _field(item, "read_only", bool), str(item.get("client", ""))
     )

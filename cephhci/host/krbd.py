@@ -23,7 +23,7 @@ NEEDS = {"object-map": "exclusive-lock", "fast-diff": "object-map"}
 
 def map_argv(target: Target, source: Source, read_only: bool, keyfile: str) -> List[str]:
     """Arguments of `rbd device map`; see rbd(8). The key is in a file, never among the arguments."""
-    argv = ["rbd", "device", "map", "%s/%s" % (place(source.pool, source.namespace), source.image)]
+    argv = ["rbd", "device", "map", "%s/%s" % (place(source.pool, source.namespace), source.name)]
     argv += ["--id", target.user]
     if target.monitors:
         argv += ["--conf", "/dev/null", "--mon-host", target.monitors, "--keyfile", keyfile]
@@ -88,12 +88,12 @@ class Krbd(Mapper):
 
     def _mapping(self, folder: str, number: str) -> List[Mapping]:
         try:
-            if _text("%s/%s/current_snap" % (folder, number)).strip() != "-":
-                return []
+            snapshot = _text("%s/%s/current_snap" % (folder, number)).strip()
             source = Source(
                 _text("%s/%s/pool" % (folder, number)).strip(),
                 _text("%s/%s/pool_ns" % (folder, number)).strip(),
                 _text("%s/%s/name" % (folder, number)).strip(),
+                "" if snapshot == "-" else snapshot,
             )
             client = _text("%s/%s/client_addr" % (folder, number)).strip()
             read_only = _text("%s/block/rbd%s/ro" % (self._sysfs, number)).strip() == "1"

@@ -12,11 +12,17 @@ from cephhci.target import Target
 
 
 class Source(NamedTuple):
-    """An image; ``namespace`` may be empty."""
+    """An image or one of its snapshots; ``namespace`` and ``snapshot`` may be empty."""
 
     pool: str
     namespace: str
     image: str
+    snapshot: str
+
+    @property
+    def name(self) -> str:
+        """The image or snapshot as the rbd command names it inside its pool."""
+        return "%s@%s" % (self.image, self.snapshot) if self.snapshot else self.image
 
 
 class Mapping(NamedTuple):

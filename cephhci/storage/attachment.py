@@ -17,7 +17,7 @@ from cephhci.ceph.port import Cluster, Pool
 from cephhci.entry import READY, Entry, Writer
 from cephhci.host.inventory import Identity
 from cephhci.host.mapper import Mapper, Mapping, Source
-from cephhci.layout import device_link, image_name
+from cephhci.layout import device_link, image_name, snapshot_name
 from cephhci.storage.index import Index
 from cephhci.target import Target
 
@@ -69,6 +69,8 @@ class Attachment:
         holds neither the device nor the claim.
         """
         entry = index.entry(disk)
+        if entry.snap:
+            raise errors.DiskHeld(disk=disk, user="nobody, but it is a snapshot", way_out="Attach it read-only")
         known = pool.watchers(entry.image)  # raises before anything changes when the image is gone
         _take(cluster, index, entry, claim)
         try:
@@ -92,8 +94,7 @@ class Attachment:
 
         Returns whether this host may still hold the disk's claim: False after a device that was read-only.
         """
-        image = self._place._replace(image=image_name(disk))
-        mine = [mapping for mapping in self._mapper.mappings() if mapping.source == image]
+        mine = [mapping for mapping in self._mapper.mappings() if self._shows(mapping, disk)]
         for mapping in mine:
             self._mapper.unmap(mapping.device)
         link = device_link(self._sr, disk)
@@ -102,13 +103,20 @@ class Attachment:
         return not mine or not all(mapping.read_only for mapping in mine)
 
     def _map(self, entry: Entry, read_only: bool) -> Mapping:
-        source = self._place._replace(image=entry.image)
+        source = self._place._replace(image=entry.image, snapshot=entry.snap)
         for mapping in self._mapper.mappings():
             if mapping.source == source:
                 if mapping.read_only == read_only:
                     return mapping
                 self._mapper.unmap(mapping.device)
         return self._mapper.map(self._target, source, read_only)
+
+    def _shows(self, mapping: Mapping, disk: str) -> bool:
+        """Whether a device is this disk or snapshot; told from names alone, because the cluster may be gone."""
+        source = mapping.source
+        if (source.pool, source.namespace) != (self._place.pool, self._place.namespace):
+            return False
+        return source.snapshot == snapshot_name(disk) or (not source.snapshot and source.image == image_name(disk))
 
     def _link(self, disk: str, device: str) -> str:
         link = device_link(self._sr, disk)

@@ -37,7 +37,7 @@ class Change(NamedTuple):
     remove: Sequence[str] = ()
 
 
-Decision = Callable[[Optional[Entry]], Change]
+Found = Dict[str, Entry]  # by uuid, those of the asked ones that exist
 
 
 class Index:
@@ -72,17 +72,14 @@ class Index:
         """One disk; raises DiskMissing."""
         values = self._read([HEADER_KEY, disk_key(disk)]).values
         self._checked_header(values)
-        entry = _entry_of(values, disk)
-        if entry is None:
-            raise errors.DiskMissing(sr=self._sr, disk=disk)
-        return entry
+        return self._present(_entries_of(values, [disk]), disk)
 
-    def change(self, disk: str, decide: Decision) -> None:
-        """Change what concerns one disk: ``decide`` gets its entry, or None, and may raise to leave all as it is."""
+    def change(self, disks: Sequence[str], decide: Callable[[Found], Change]) -> None:
+        """Change what concerns a few disks: ``decide`` gets their entries, and may raise to leave all as it is."""
         for _ in range(TRIES):
-            read = self._read([HEADER_KEY, disk_key(disk)])
+            read = self._read([HEADER_KEY] + [disk_key(disk) for disk in disks])
             self._checked_header(read.values)
-            change = decide(_entry_of(read.values, disk))
+            change = decide(_entries_of(read.values, disks))
             try:
                 self._pool.write_keys(INDEX_OBJECT, read.version, change.values, change.remove)
                 return
@@ -94,13 +91,11 @@ class Index:
         """Replace the entry of a disk by what ``revise`` makes of it and return that; raises DiskMissing."""
         revised = []
 
-        def decide(entry: Optional[Entry]) -> Change:
-            if entry is None:
-                raise errors.DiskMissing(sr=self._sr, disk=disk)
-            revised.append(revise(entry))
+        def decide(found: Found) -> Change:
+            revised.append(revise(self._present(found, disk)))
             return Change({disk_key(disk): encode(revised[-1])})
 
-        self.change(disk, decide)
+        self.change([disk], decide)
         return revised[-1]
 
     def drop_garbage(self, keys: Sequence[str]) -> None:
@@ -147,6 +142,11 @@ class Index:
             raise self._absent(header)
         return header
 
+    def _present(self, found: Found, disk: str) -> Entry:
+        if disk not in found:
+            raise errors.DiskMissing(sr=self._sr, disk=disk)
+        return found[disk]
+
     def _place(self) -> str:
         return place(self._pool.name, self._pool.namespace)
 
@@ -158,6 +158,6 @@ class Index:
         return errors.SrMissing(place=self._place(), sr=self._sr, way_out=way_out)
 
 
-def _entry_of(values: Dict[str, bytes], disk: str) -> Optional[Entry]:
-    key = disk_key(disk)
-    return decode_entry(key, values[key]) if key in values else None
+def _entries_of(values: Dict[str, bytes], disks: Sequence[str]) -> Found:
+    keys = [(disk, disk_key(disk)) for disk in disks]
+    return {disk: decode_entry(key, values[key]) for disk, key in keys if key in values}

@@ -4,13 +4,15 @@ from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from cephhci import errors
 from cephhci.ceph.port import Pool
-from cephhci.entry import CREATING, DELETING, READY, Contents, Entry, garbage_key
+from cephhci.entry import CREATING, DELETING, HIDDEN, READY, Contents, Entry, garbage_key
 from cephhci.storage.disks import Disks
 from cephhci.storage.index import Index
 from cephhci.storage.records import Records
 
 COMPLETE = "complete"
 TAKE_BACK = "take back"
+RELEASE = "release"
+MEASURE = "measure"
 
 
 class Repair(NamedTuple):
@@ -30,6 +32,7 @@ class Scan(NamedTuple):
 
 def repairs(contents: Contents, images: Dict[str, str], known: Callable[[str], bool]) -> List[Repair]:
     """Decide, from the intents alone, how every unfinished operation goes on."""
+    carrying = {entry.image for entry in contents.entries.values() if entry.snap}
     found: List[Repair] = []
     for entry in contents.entries.values():
         if entry.state == DELETING:
@@ -37,6 +40,10 @@ def repairs(contents: Contents, images: Dict[str, str], known: Callable[[str], b
         elif entry.state == CREATING:
             finished = entry.image in images and known(entry.uuid)
             found.append(Repair(COMPLETE if finished else TAKE_BACK, entry))
+        elif entry.state == HIDDEN and entry.image not in carrying:
+            found.append(Repair(RELEASE, entry))
+        elif entry.state == READY and entry.growing and entry.image in images:
+            found.append(Repair(MEASURE, entry))
     return found
 
 
@@ -50,13 +57,24 @@ def scan(pool: Pool, index: Index, disks: Disks, records: Records) -> Scan:
     images = pool.images()
     entries = {uuid: entry for uuid, entry in contents.entries.items() if entry.state == READY}
     repaired: List[Tuple[str, str]] = []
-    for action, entry in repairs(contents, images, records.known):
-        finished = disks.complete(entry) if action == COMPLETE else _take_back(disks, index, entry)
-        entries.update({disk.uuid: disk for disk in finished})
-        repaired.append((action, entry.uuid))
+    for repair in repairs(contents, images, records.known):
+        entries.update({disk.uuid: disk for disk in _repair(repair, index, disks)})
+        repaired.append((repair.action, repair.entry.uuid))
     missing = [uuid for uuid, entry in entries.items() if entry.image not in images]
     _collect(pool, index, disks, contents)
     return Scan(list(entries.values()), missing, repaired)
+
+
+def _repair(repair: Repair, index: Index, disks: Disks) -> List[Entry]:
+    """Do one repair; returns the disk if it is there afterwards."""
+    if repair.action == COMPLETE:
+        return disks.complete(repair.entry)
+    if repair.action == MEASURE:
+        return [disks.finish_resize(repair.entry)]
+    if repair.action == RELEASE:
+        disks.release_hidden(repair.entry.uuid)
+        return []
+    return _take_back(disks, index, repair.entry)
 
 
 def _take_back(disks: Disks, index: Index, entry: Entry) -> List[Entry]:

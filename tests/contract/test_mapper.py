@@ -46,7 +46,7 @@ def pair(request: Any) -> Iterator[Pair]:
 def image(pair: Pair, name: str) -> Source:
     made, pool = pair
     pool.create_image(name, SIZE, made.features(), "")
-    return Source("xcp", "", name)
+    return Source("xcp", "", name, "")
 
 
 def test_features(pair: Pair) -> None:
@@ -78,7 +78,7 @@ def test_read_only(pair: Pair, name: str, target: Target) -> None:
 def test_an_image_that_does_not_exist(pair: Pair, name: str, target: Target) -> None:
     for read_only in (False, True):
         with pytest.raises(errors.MappingFailed):
-            pair[0].map(target, Source("xcp", "", name), read_only)
+            pair[0].map(target, Source("xcp", "", name, ""), read_only)
     assert [found for found in pair[0].mappings() if found.source.image == name] == []
 
 

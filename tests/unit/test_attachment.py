@@ -1,8 +1,9 @@
 """A disk has one writer, whatever hosts and processes do."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable, List, Set
+from typing import Any, Callable, Iterator, List, Set
 
 import pytest
 from world import SR, NoWait, World, new_disk
@@ -18,6 +19,12 @@ from cephhci.target import Target
 TARGET = Target("xcp", "", "10.0.0.1", "")
 
 
+@contextmanager
+def unpaused() -> Iterator[None]:
+    """A disk that nobody writes to needs no pause."""
+    yield
+
+
 class Host:
     """One host of the pool, with its mapper and its Ceph client."""
 
@@ -25,7 +32,7 @@ class Host:
         self.me = Identity(name, "boot-1")
         self.client = "10.0.0.9:0/%d" % sum(name.encode("ascii"))
         self.mapper = self._mapper(world, self.client)
-        self.attachment = Attachment(TARGET, Source("xcp", "", ""), SR, self.mapper)
+        self.attachment = Attachment(TARGET, Source("xcp", "", "", ""), SR, self.mapper)
         self.index = Index(world.pool, SR, NoWait())
         self._world = world
         self._living = living
@@ -58,7 +65,7 @@ class Host:
         self.me = self.me._replace(boot="boot-2")
         self.client += "1"
         self.mapper = self._mapper(self._world, self.client)
-        self.attachment = Attachment(TARGET, Source("xcp", "", ""), SR, self.mapper)
+        self.attachment = Attachment(TARGET, Source("xcp", "", "", ""), SR, self.mapper)
 
 
 @pytest.fixture
@@ -195,6 +202,21 @@ def test_a_reader_becomes_the_writer(pair: Any) -> None:
     one.attachment.open_read_only(world.contents().entries["a"])
     one.open()
     assert [mapping.read_only for mapping in one.mapper.mappings()] == [False]
+
+
+def test_snapshots_are_only_read(pair: Any) -> None:
+    world, one, two, _ = pair
+    one.open()
+    snapshot = world.process().snapshot("a", "s", "", unpaused)
+    with pytest.raises(errors.DiskHeld):
+        two.open("s")
+    for host in (one, two):
+        host.attachment.open_read_only(snapshot)
+    assert two.mapper.mappings()[0].source == Source("xcp", "", "vdi-a", "snap-s")
+    assert one.attachment.close("s") is False
+    assert [mapping.source.snapshot for mapping in one.mapper.mappings()] == [""]
+    assert two.attachment.close("a") is True
+    assert len(two.mapper.mappings()) == 1
 
 
 def test_a_missing_image_changes_nothing(pair: Any) -> None:

@@ -33,12 +33,17 @@ ENTRIES = st.builds(
     state=st.sampled_from(STATES),
     image=st.text(),
     image_id=st.text(),
+    snap=st.text(),
+    growing=st.integers(min_value=0),
     size=st.integers(min_value=0),
     used=st.integers(min_value=0),
     label=st.text(),
     description=st.text(),
     type=st.text(),
     read_only=st.booleans(),
+    snapshot_of=st.text(),
+    snapshot_time=st.text(),
+    parent=st.lists(st.text()).map(tuple),
     writer=WRITERS,
 )
 HEADER = Header("sr-1", ("exclusive-lock", "layering"), "")

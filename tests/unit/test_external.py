@@ -44,10 +44,13 @@ def test_names(tmp_path: Path, program: Path) -> None:
 def test_the_protocol(program: Path) -> None:
     loop = ExternalMapper(str(program))
     assert loop.features() == ("exclusive-lock", "layering")
-    source = Source("p", "n", "b\u00fcro")
+    source = Source("p", "n", "b\u00fcro", "")
     target = Target("xcp", "", "10.0.0.1", "AQsecret==")
     assert loop.map(target, source, read_only=True) == Mapping(source, "/run/x", True, "10.0.0.1:0/7")
-    assert loop.mappings() == [Mapping(Source("p", "n", "i"), "/run/x", True, "")]
+    assert loop.mappings() == [
+        Mapping(Source("p", "n", "i", ""), "/run/x", True, ""),
+        Mapping(Source("p", "n", "i", "s"), "/run/y", True, ""),
+    ]
     assert "AQsecret" not in (program.parent / "loop.argv").read_text(encoding="utf-8")
     assert "AQsecret" in (program.parent / "loop.map.request").read_text(encoding="utf-8")
 
@@ -66,4 +69,4 @@ def test_a_reply_that_makes_no_sense(tmp_path: Path, reply: str) -> None:
     with pytest.raises(MappingFailed):
         ExternalMapper(str(path)).features()
     with pytest.raises(MappingFailed):
-        ExternalMapper(str(path)).map(Target("u", "", "m", ""), Source("p", "", "i"), read_only=False)
+        ExternalMapper(str(path)).map(Target("u", "", "m", ""), Source("p", "", "i", ""), read_only=False)

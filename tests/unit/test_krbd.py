@@ -12,7 +12,7 @@ from cephhci.target import Target
 
 NAMED = Target("xcp", "/etc/ceph/hci.conf", "", "")
 WRITTEN = Target("xcp", "", "10.0.0.1,10.0.0.2", "AQ==")
-SOURCE = Source("pool", "", "vdi-a")
+SOURCE = Source("pool", "", "vdi-a", "")
 
 
 def test_a_named_cluster() -> None:
@@ -27,6 +27,10 @@ def test_monitors_with_the_key_in_a_file() -> None:
         "--id", "xcp", "--conf", "/dev/null", "--mon-host", "10.0.0.1,10.0.0.2", "--keyfile", "/run/k", "--read-only",
     ]  # fmt: skip
     assert not any("AQ==" in argument for argument in argv)
+
+
+def test_a_snapshot() -> None:
+    assert map_argv(NAMED, SOURCE._replace(snapshot="snap-b"), True, "/run/k")[3] == "pool/vdi-a@snap-b"
 
 
 def test_never_exclusive() -> None:
@@ -65,7 +69,8 @@ def test_mappings_from_sysfs(tmp_path: Path) -> None:
     device(tmp_path, "4", current_snap="snap")
     assert Krbd(str(tmp_path)).mappings() == [
         Mapping(SOURCE, "/dev/rbd0", False, "10.0.0.9:0/42"),
-        Mapping(Source("pool", "ns", "vdi-b"), "/dev/rbd3", True, "10.0.0.9:0/42"),
+        Mapping(Source("pool", "ns", "vdi-b", ""), "/dev/rbd3", True, "10.0.0.9:0/42"),
+        Mapping(SOURCE._replace(snapshot="snap"), "/dev/rbd4", False, "10.0.0.9:0/42"),
     ]
 
 

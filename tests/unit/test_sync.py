@@ -5,7 +5,7 @@ from cephhci.sync import Row, mark, plan, row_of, rows_of
 
 
 def entry(uuid: str, size: int = 4, used: int = 0, read_only: bool = False) -> Entry:
-    return Entry(uuid, "ok", "vdi-" + uuid, "1", size, used, "", "", "user", read_only, None)
+    return Entry(uuid, "ok", "vdi-" + uuid, "1", "", size, 0, used, "", "", "user", read_only, "", "", (), None)
 
 
 def row(uuid: str, size: int = 4, used: int = 0, read_only: bool = False, missing: bool = False) -> Row:

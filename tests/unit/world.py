@@ -19,6 +19,10 @@ CHANGES = frozenset(
         "write_keys",
         "remove_object",
         "create_image",
+        "resize_image",
+        "create_snapshot",
+        "remove_snapshot",
+        "clone_image",
         "trash_image",
         "purge",
         "introduce",
@@ -105,12 +109,20 @@ class World:
     def check(self) -> List[str]:
         """The disks, after making sure that index, images and records agree and nothing is left over."""
         contents = self.contents()
-        assert {entry.state for entry in contents.entries.values()} <= {"ok"}
-        assert {entry.image: entry.image_id for entry in contents.entries.values()} == self.pool.images()
-        assert set(self.records.entries) == set(contents.entries)
+        entries = contents.entries.values()
+        assert {entry.state for entry in entries} <= {"ok", "hidden"}
+        assert {entry.image: entry.image_id for entry in entries} == self.pool.images()
+        assert not any(entry.growing for entry in entries)
+        for image in self.pool.images():
+            kept = {entry.snap: entry.size for entry in entries if entry.image == image and entry.snap}
+            assert self.pool.snapshots(image) == kept
+            head = contents.entries[image[len("vdi-") :]]
+            assert head.state == "ok" or kept, "nothing needs %s" % image
+            assert head.state == "hidden" or head.size == self.pool.image(image).size
+        assert set(self.records.entries) == {entry.uuid for entry in entries if entry.state == "ok"}
         assert self.pool.trash() == {}
         assert contents.garbage == []
-        return sorted(contents.entries)
+        return sorted(self.records.entries)
 
 
 def new_disk(uuid: str, **fields: Any) -> NewDisk:
