@@ -11,7 +11,7 @@ from typing import Dict, Iterator
 
 # tapdisk-pause of SM 4.x loads this file without its folder on the path.
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
-from cephsm import SR, lock, run, speaks_sm, util  # noqa: E402
+from cephsm import SR, blktap2, lock, run, speaks_sm, util  # noqa: E402
 from cephvdi import CephVDI, SmRecords  # noqa: E402
 
 from cephhci import deviceconfig, errors, sync, version
@@ -147,14 +147,22 @@ class CephSR(SR.SR):
         """Bring the pool's database in line with the storage, after putting right what crashes left behind."""
         with self.access(PATIENT_SECONDS) as access:
             found = recovery.scan(access.pool, access.index, access.disks, SmRecords(self))
-            for action, disk in found.repaired:
-                util.SMlog("CephSR: %s unfinished disk %s" % (action, disk))
+            for repair in found.repaired:
+                util.SMlog("CephSR: %s unfinished disk %s" % (repair.action, repair.entry.uuid))
+                self._resume(recovery.origin_of(repair))
             for disk in found.missing:
                 util.SMlog("CephSR: disk %s has lost its image" % disk)
             self._synchronise(access, found)
             self.virtual_allocation = sum(entry.size for entry in found.entries)
             self.session.xenapi.SR.set_virtual_allocation(self.sr_ref, str(self.virtual_allocation))
             self._store_space(access)
+
+    def _resume(self, disk: str) -> None:
+        """Let a disk go on whose snapshot or clone did not come to its end: its driver died while it was paused."""
+        if disk and SmRecords(self).known(disk):
+            _VDI = self.session.xenapi.VDI
+            if "paused" in _VDI.get_sm_config(_VDI.get_by_uuid(disk)):
+                blktap2.VDI.tap_unpause(self.session, self.uuid, disk)
 
     def _synchronise(self, access: Access, found: recovery.Scan) -> None:
         _SR = self.session.xenapi.SR

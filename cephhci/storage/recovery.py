@@ -1,10 +1,11 @@
 """What a scan puts right: operations that did not end, and images that wait for their removal."""
 
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Callable, Dict, List, NamedTuple
 
 from cephhci import errors
 from cephhci.ceph.port import Pool
 from cephhci.entry import CREATING, DELETING, HIDDEN, READY, Contents, Entry, garbage_key
+from cephhci.layout import disk_of
 from cephhci.storage.disks import Disks
 from cephhci.storage.index import Index
 from cephhci.storage.records import Records
@@ -22,12 +23,20 @@ class Repair(NamedTuple):
     entry: Entry
 
 
+def origin_of(repair: Repair) -> str:
+    """The disk that an unfinished snapshot or clone may have left paused; empty for anything else."""
+    entry = repair.entry
+    if entry.snapshot_of:
+        return entry.snapshot_of
+    return disk_of(entry.parent[0]) if entry.parent else ""
+
+
 class Scan(NamedTuple):
     """The disks that are there, and those of them whose image is not."""
 
     entries: List[Entry]
     missing: List[str]
-    repaired: List[Tuple[str, str]]  # what was done, to which disk
+    repaired: List[Repair]
 
 
 def repairs(contents: Contents, images: Dict[str, str], known: Callable[[str], bool]) -> List[Repair]:
@@ -56,10 +65,9 @@ def scan(pool: Pool, index: Index, disks: Disks, records: Records) -> Scan:
     contents = index.contents()
     images = pool.images()
     entries = {uuid: entry for uuid, entry in contents.entries.items() if entry.state == READY}
-    repaired: List[Tuple[str, str]] = []
-    for repair in repairs(contents, images, records.known):
+    repaired = repairs(contents, images, records.known)
+    for repair in repaired:
         entries.update({disk.uuid: disk for disk in _repair(repair, index, disks)})
-        repaired.append((repair.action, repair.entry.uuid))
     missing = [uuid for uuid, entry in entries.items() if entry.image not in images]
     _collect(pool, index, disks, contents)
     return Scan(list(entries.values()), missing, repaired)

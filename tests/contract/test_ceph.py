@@ -129,6 +129,50 @@ def test_images(pool: Pool, name: str) -> None:
     assert pool.image_id(name) != facts.id
 
 
+def test_ids_and_sizes(pool: Pool, name: str) -> None:
+    with pytest.raises(errors.ImageMissing):
+        pool.image_id(name)
+    with pytest.raises(errors.ImageMissing):
+        pool.resize_image(name, 8 << 20)
+    pool.create_image(name, 4 << 20, FEATURES, "")
+    assert pool.image_id(name) == pool.image(name).id
+    pool.resize_image(name, 12 << 20)
+    assert pool.image(name).size == 12 << 20
+    pool.resize_image(name, 12 << 20)
+
+
+def test_snapshots_and_clones(pool: Pool, name: str, eventually: Any) -> None:
+    for missing in (pool.snapshots, lambda image: pool.create_snapshot(image, "s")):
+        with pytest.raises(errors.ImageMissing):
+            missing(name)
+    pool.create_image(name, 4 << 20, FEATURES, "")
+    assert pool.snapshots(name) == {}
+    pool.create_snapshot(name, "s")
+    with pytest.raises(errors.SnapshotExists):
+        pool.create_snapshot(name, "s")
+    pool.resize_image(name, 8 << 20)
+    pool.create_snapshot(name, "t")
+    assert pool.snapshots(name) == {"s": 4 << 20, "t": 8 << 20}
+    with pytest.raises(errors.ImageMissing):
+        pool.clone_image(name, "none", name + "-c", FEATURES, "")
+    pool.clone_image(name, "s", name + "-c", FEATURES, "")
+    with pytest.raises(errors.ImageExists):
+        pool.clone_image(name, "t", name + "-c", FEATURES, "")
+    assert pool.image(name + "-c").size == 4 << 20
+    for snapshot in ("s", "t", "t", "none"):
+        pool.remove_snapshot(name, snapshot)
+    assert pool.snapshots(name) == {}
+    # The image cannot go before its clone; the cluster keeps the request until it can.
+    image_id = pool.image_id(name)
+    pool.trash_image(name)
+    pool.purge(image_id)
+    assert image_id in pool.trash()
+    clone_id = pool.image_id(name + "-c")
+    pool.trash_image(name + "-c")
+    pool.purge(clone_id)
+    eventually(lambda: image_id not in pool.trash() and clone_id not in pool.trash())
+
+
 def test_purging(pool: Pool, name: str, eventually: Any) -> None:
     pool.create_image(name, 4 << 20, FEATURES, "")
     image_id = pool.image(name).id

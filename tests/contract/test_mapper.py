@@ -75,6 +75,17 @@ def test_read_only(pair: Pair, name: str, target: Target) -> None:
     assert [found.read_only for found in made.mappings() if found.source.image == name] == [True]
 
 
+def test_a_snapshot(pair: Pair, name: str, target: Target) -> None:
+    made, pool = pair
+    source = image(pair, name)
+    pool.create_snapshot(name, "s")
+    head = made.map(target, source, read_only=False)
+    mapping = made.map(target, source._replace(snapshot="s"), read_only=True)
+    assert mapping.device != head.device
+    shown = {found.source.snapshot: found.device for found in made.mappings() if found.source.image == name}
+    assert shown == {"": head.device, "s": mapping.device}
+
+
 def test_an_image_that_does_not_exist(pair: Pair, name: str, target: Target) -> None:
     for read_only in (False, True):
         with pytest.raises(errors.MappingFailed):

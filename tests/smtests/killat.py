@@ -10,7 +10,18 @@ import signal
 
 CONTROL = "/run/killat.json"
 COUNTER = "/run/killat.count"
-POOL_CHANGES = ("create_object", "write_keys", "remove_object", "create_image", "trash_image", "purge")
+POOL_CHANGES = (
+    "create_object",
+    "write_keys",
+    "remove_object",
+    "create_image",
+    "resize_image",
+    "create_snapshot",
+    "remove_snapshot",
+    "clone_image",
+    "trash_image",
+    "purge",
+)
 XAPI_CHANGES = ("VDI.db_introduce", "VDI.db_forget")
 
 

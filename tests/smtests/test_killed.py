@@ -11,7 +11,7 @@ from lab.lab import Lab, XeFailed
 from lab.place import Place
 
 PACKAGES = "/usr/lib/python3/dist-packages"
-STEPS = {"vdi_create": 4, "vdi_delete": 5}
+STEPS = {"vdi_create": 4, "vdi_delete": 5, "vdi_snapshot": 4, "vdi_clone": 6, "vdi_resize": 3}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def settled(place: Place, sr: str) -> list[str]:
         index = place.index()
         entries = {key[4:]: entry for key, entry in index.items() if key.startswith("vdi.")}
         assert {entry["state"] for entry in entries.values()} <= {"ok"}
-        assert place.images() == sorted(entry["image"] for entry in entries.values())
+        assert place.images() == sorted({entry["image"] for entry in entries.values()})
         assert place.disks(sr) == sorted(entries)
         if place.trash() == [] and not any(key.startswith("gc.") for key in index):
             return sorted(entries)
@@ -86,3 +86,24 @@ def test_delete(place: Place, sr: str, killer: None, after: bool) -> None:
     vdi = place.create_disk(sr, "doomed")
     assert not attempt(place, "vdi_delete", STEPS["vdi_delete"] + 1, after, "vdi-destroy", "uuid=" + vdi)
     assert settled(place, sr) == [kept]
+
+
+@pytest.mark.parametrize("command", ["vdi_snapshot", "vdi_clone", "vdi_resize"])
+def test_of_a_disk_in_use(place: Place, sr: str, killer: None, command: str) -> None:
+    """Its writer goes on after the scan, whatever step the driver died at."""
+    vdi = place.create_disk(sr, "used")
+    host = place.lab.machine("host2")
+    ask = [command.replace("_", "-"), "uuid=" + vdi]
+    for step in range(1, STEPS[command] + 1):
+        if command == "vdi_resize":
+            assert attempt(place, command, step, step % 2 == 0, *ask, "disk-size=%dMiB" % (16 + 4 * step))
+            assert vdi in settled(place, sr)
+            continue
+        disk = place.plug(vdi, "host2")
+        assert attempt(place, command, step, step % 2 == 0, *ask)
+        assert vdi in settled(place, sr)
+        done = host.run(["dd", "if=/dev/zero", "of=" + disk.device, "bs=4096", "count=1", "oflag=direct"], timeout=30)
+        assert done.returncode == 0, done.stderr
+        place.unplug(disk)
+    size = place.lab.xe("vdi-param-get", "uuid=" + vdi, "param-name=virtual-size")
+    assert place.index()["vdi." + vdi]["size"] == int(size)

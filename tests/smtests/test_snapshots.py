@@ -62,8 +62,8 @@ def test_a_writer_goes_on_through_snapshots(place: Place, sr: str) -> None:
         "    os.pwrite(fd, (b'%08d' % (n + 1)) * 512, n % 2048 * 4096)\n"
         "    print(n + 1, flush=True)\n"
     )
-    run(place, "host2", "cat > /tmp/writer.py <<'END'\n%s\nEND\n"
-        "nohup python3 /tmp/writer.py %s > /tmp/written 2>&1 & echo $! > /tmp/writer.pid" % (program, disk.device))  # fmt: skip
+    start = "nohup python3 /tmp/writer.py %s > /tmp/written 2>&1 & echo $! > /tmp/writer.pid" % disk.device
+    run(place, "host2", "cat > /tmp/writer.py <<'END'\n%s\nEND\n%s" % (program, start))
     acknowledged, snapshots = [], []
     for _ in range(3):
         run(place, "host2", "sleep 0.5")
