@@ -48,6 +48,14 @@ def examine(used: Used, connect: Connect) -> Dict[str, Any]:
     return dict(report, reachable=True, **health.as_json(health.summarise(status)))
 
 
+def distinct(reports: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """One report for a cluster that two SRs name differently; those that did not answer are all kept."""
+    seen: Dict[str, Dict[str, Any]] = {}
+    for report in reports:
+        seen.setdefault(str(report.get("fsid", report["cluster"])), report)
+    return list(seen.values())
+
+
 def _target(config: Mapping[str, str], pool: XapiPool) -> Target:
     checked = deviceconfig.parse(config)
     password = pool.secret(checked.secret) if checked.secret else checked.password

@@ -39,7 +39,7 @@ def _version(here: Context) -> Result:
 
 def _status(here: Context) -> Result:
     record = here.pool.read()
-    document = status.report(record, _clusters(here, record))
+    document = status.report(record, clusters.distinct(_clusters(here, record)))
     return document, status.text(document)
 
 

@@ -121,7 +121,9 @@ def _versions(record: PoolRecord, answered: Mapping[str, Mapping[str, Any]]) -> 
     names = {host.uuid: host.name for host in record.hosts}
     found = {names[uuid]: str(answer["package"]) for uuid, answer in answered.items()}
     different = sorted(set(found.values()))
-    if len(different) <= 1:
-        return Row("versions", "pool", PASS, "xcpng-ceph-hci %s on every host" % "".join(different), "")
+    if len(different) == 1:
+        return Row("versions", "pool", PASS, "xcpng-ceph-hci %s on every host that answered" % different[0], "")
+    if not different:
+        return Row("versions", "pool", FAIL, "no host answered", "See why in the other rows")
     told = ", ".join("%s has %s" % pair for pair in sorted(found.items()))
     return Row("versions", "pool", FAIL, told, "Bring all hosts to the same version with yum")

@@ -14,7 +14,7 @@ def report(record: PoolRecord, clusters: List[Dict[str, Any]]) -> Dict[str, Any]
     srs = [_sr(sr) for sr in record.srs]
     hosts = [
         {"uuid": h.uuid, "name": h.name, "address": h.address, "live": h.live, "enabled": h.enabled}
-        for h in record.hosts
+        for h in sorted(record.hosts, key=lambda host: host.name)
     ]
     verdicts = [str(part["verdict"]) for part in clusters + srs]
     verdicts += [health.ERROR for host in record.hosts if not host.live]

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from cephhci import errors, functions, health, hostfacts, plugin, preflight, status
+from cephhci import clusters, errors, functions, health, hostfacts, plugin, preflight, status
 from cephhci.ceph.memory import MemoryCluster
 from cephhci.host.krbd import Krbd
 from cephhci.target import Target
@@ -106,6 +106,11 @@ def test_status() -> None:
     assert KEY not in json.dumps(document)
 
 
+def test_a_cluster_with_two_names_is_shown_once() -> None:
+    reports = [{"cluster": "hci", "fsid": "f"}, {"cluster": "10.0.0.1", "fsid": "f"}, {"cluster": "10.0.0.2"}]
+    assert [report["cluster"] for report in clusters.distinct(reports)] == ["hci", "10.0.0.2"]
+
+
 def test_status_when_the_cluster_is_gone() -> None:
     def connect(target: Target, seconds: int) -> Cluster:
         raise errors.ClusterUnreachable(what="connecting", reason="timed out")
@@ -168,6 +173,11 @@ def test_preflight_finds_what_is_wrong(changes: Dict[str, Any], expected: List[T
 def test_preflight_of_pool_wide_trouble() -> None:
     record = pool(host(1, enabled=False), driver_registered=False)
     assert failures(record, {"h1": facts()}) == [("pool", "driver"), ("host1", "host")]
+
+
+def test_preflight_when_nobody_answers() -> None:
+    silent = {"error": "HCI_PLUGIN_MISSING", "reason": "host h1 does not have it"}
+    assert failures(pool(host(1)), {"h1": silent}) == [("host1", "answer"), ("pool", "versions")]
 
 
 def test_preflight_asks_every_host() -> None:
