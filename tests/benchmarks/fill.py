@@ -1,7 +1,8 @@
 """Fills the SR to a number of disks: real images, real index entries, real records.
 
-What is left is what as many `xe vdi-create` leave, which `check` compares. Only the way is shorter: images are
-made by several processes side by side, entries are written many at a time, and one scan makes the records.
+What is left is what as many `xe vdi-create` leave: entries are copies of the entry of a disk that the driver made,
+and images and records are compared with that disk's. Only the way is shorter: images are made by several processes
+side by side, entries are written many at a time, and one scan makes the records.
 """
 
 import uuid
@@ -14,7 +15,7 @@ from benchmarks.site import Site
 from cephhci.ceph.cluster import PATIENT_SECONDS, connect
 from cephhci.ceph.port import Pool
 from cephhci.clock import Clock
-from cephhci.entry import READY, Entry, disk_key, encode
+from cephhci.entry import Entry, disk_key, encode
 from cephhci.layout import image_name
 from cephhci.storage.index import Change, Index
 from cephhci.target import Target
@@ -34,13 +35,24 @@ def fill(site: Site, wanted: int) -> int:
         there = len(index.contents().entries)
         disks = [str(uuid.uuid4()) for _ in range(wanted - there)]
         if disks:
-            _make_images(site, disks, index.header().features)
-            _write_entries(pool, index, disks)
-            Driver(site).scan()
-            _check(site, pool, index, disks[0])
+            _make_disks(site, pool, index, disks)
         return max(wanted, there)
     finally:
         cluster.close()
+
+
+def _make_disks(site: Site, pool: Pool, index: Index, disks: Sequence[str]) -> None:
+    driver = Driver(site)
+    _, sample = driver.create(SIZE, LABEL)
+    try:
+        _make_images(site, disks, index.header().features)
+        _write_entries(pool, index, disks, index.entry(sample))
+        driver.scan()
+        made, wanted = (_facts(site, pool, index, disk) for disk in (disks[0], sample))
+        if made != wanted:
+            raise RuntimeError("a filled disk is not like a created one:\n%s\n%s" % (made, wanted))
+    finally:
+        driver.delete(sample)
 
 
 def _make_images(site: Site, disks: Sequence[str], features: Sequence[str]) -> None:
@@ -57,10 +69,10 @@ def _make_some_images(target: Target, pool: str, disks: Sequence[str], features:
     library.close()
 
 
-def _write_entries(pool: Pool, index: Index, disks: Sequence[str]) -> None:
+def _write_entries(pool: Pool, index: Index, disks: Sequence[str], sample: Entry) -> None:
     ids = pool.images()
     for batch in _batches(disks):
-        values = {disk_key(disk): encode(_entry(disk, ids[image_name(disk)])) for disk in batch}
+        values = {disk_key(disk): encode(_like(sample, disk, ids[image_name(disk)])) for disk in batch}
         index.change(batch[0], lambda found, values=values: Change(values))  # type: ignore[misc]
 
 
@@ -69,32 +81,8 @@ def _batches(disks: Sequence[str]) -> Iterator[Sequence[str]]:
         yield disks[start : start + BATCH]
 
 
-def _entry(disk: str, image_id: str) -> Entry:
-    return Entry(
-        uuid=disk,
-        state=READY,
-        image=image_name(disk),
-        image_id=image_id,
-        size=SIZE,
-        used=0,
-        label=LABEL,
-        description="",
-        type="user",
-        read_only=False,
-        writer=None,
-    )
-
-
-def _check(site: Site, pool: Pool, index: Index, disk: str) -> None:
-    """Hold a filled disk to one that the driver made: entry, image and record must be the same."""
-    driver = Driver(site)
-    _, other = driver.create(SIZE, LABEL)
-    try:
-        first, second = (_facts(site, pool, index, each) for each in (disk, other))
-        if first != second:
-            raise RuntimeError("a filled disk is not like a created one:\n%s\n%s" % (first, second))
-    finally:
-        driver.delete(other)
+def _like(sample: Entry, disk: str, image_id: str) -> Entry:
+    return sample._replace(uuid=disk, image=image_name(disk), image_id=image_id)
 
 
 def _facts(site: Site, pool: Pool, index: Index, disk: str) -> tuple[object, ...]:

@@ -36,5 +36,4 @@ def _trace(argument: str) -> tuple[float, dict[str, tuple[int, float]]]:
         output = subprocess.DEVNULL
         whole = spent_on(lambda: subprocess.run(argv, check=True, env=environment, cwd=os.sep, stdout=output)).seconds
         totals = json.loads(Path(report.name).read_text("utf-8"))
-        del totals["all"]
     return whole, {what: (int(calls), seconds) for what, (calls, seconds) in totals.items()}
