@@ -55,6 +55,7 @@ class Entry(NamedTuple):
     read_only: bool
     snapshot_of: str  # uuid of the disk that this is a snapshot of, else empty
     snapshot_time: str  # as XAPI writes it, else empty
+    tracked: bool  # whether changed blocks may be asked for from here on
     parent: Tuple[str, ...]  # of a clone: image and snapshot that it was made from, else nothing
     writer: Optional[Writer]
 

@@ -164,6 +164,14 @@ class SnapshotExists(Error):
     msg = "RBD image {image} already has a snapshot {snapshot}"
 
 
+class ChangesUnknown(Error):
+    """The changed blocks between two disks cannot be told; a full backup is the way out."""
+
+    code = "HCI_CHANGES_UNKNOWN"
+    msg = "the changes from {since} to {until} cannot be told: {reason}"
+    todo = "Make a full backup"
+
+
 class TooManySnapshots(Error):
     """The image has as many snapshots as the kernel's client can bear."""
 

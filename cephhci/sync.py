@@ -21,6 +21,7 @@ class Row(NamedTuple):
     used: int
     read_only: bool
     missing: bool
+    tracked: bool
 
 
 class Plan(NamedTuple):
@@ -41,7 +42,7 @@ def plan(entries: Iterable[Entry], missing: Collection[str], rows: Iterable[Row]
         lost = entry.uuid in missing
         if row is None:
             introduce.append(entry)
-        elif (row.size, row.used, row.read_only, row.missing) != (entry.size, entry.used, entry.read_only, lost):
+        elif row[3:] != (entry.size, entry.used, entry.read_only, lost, entry.tracked):
             update.append((row.ref, entry, lost))
     # A snapshot's record names its disk's, which has to be there first.
     introduce.sort(key=lambda entry: bool(entry.snapshot_of))
@@ -52,8 +53,8 @@ def mark(entries: Iterable[Entry], missing: Collection[str], refs: Iterable[str]
     """The digest to keep; equal marks mean that ``plan`` would find nothing to do."""
     digest = hashlib.sha256()
     for entry in sorted(entries, key=lambda entry: entry.uuid):
-        facts = (entry.uuid, entry.size, entry.used, entry.read_only, entry.uuid in missing)
-        digest.update(("%s %d %d %d %d\n" % facts).encode("ascii"))
+        facts = (entry.uuid, entry.size, entry.used, entry.read_only, entry.uuid in missing, entry.tracked)
+        digest.update(("%s %d %d %d %d %d\n" % facts).encode("ascii"))
     for ref in sorted(refs):
         digest.update(ref.encode("ascii"))
     return digest.hexdigest()
@@ -69,6 +70,7 @@ def row_of(ref: str, record: Mapping[str, object]) -> Row:
         used=int(str(record["physical_utilisation"])),
         read_only=bool(record["read_only"]),
         missing=bool(record["missing"]),
+        tracked=bool(record["cbt_enabled"]),
     )
 
 

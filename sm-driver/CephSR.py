@@ -45,6 +45,7 @@ CAPABILITIES = [
     "VDI_SNAPSHOT",
     "VDI_CLONE",
     "VDI_RESIZE",
+    "VDI_CONFIG_CBT",
     "ATOMIC_PAUSE",
 ]
 DRIVER_INFO = {
@@ -188,6 +189,7 @@ class CephSR(SR.SR):
         _VDI.set_physical_utilisation(ref, str(entry.used))
         _VDI.set_read_only(ref, entry.read_only)
         _VDI.set_missing(ref, lost)
+        _VDI.set_cbt_enabled(ref, entry.tracked)
 
     def _forget_absent(self, access: Access, disk: str, ref: str) -> None:
         # Asked again, because a disk may have been made by another process after the index was read.

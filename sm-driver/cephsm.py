@@ -42,6 +42,7 @@ KEYS: Tuple[Tuple[Type[errors.Error], str], ...] = (
     (errors.DiskUnfinished, "VDIUnavailable"),
     (errors.DiskNotPaused, "VDISnapshot"),
     (errors.TooManySnapshots, "VDISnapshot"),
+    (errors.ChangesUnknown, "CBTChangedBlocksError"),
     (errors.MappingFailed, "VDIUnavailable"),
     (errors.SrMissing, "SRUnavailable"),
     (errors.ClusterUnreachable, "SRUnavailable"),

@@ -2,8 +2,9 @@
 
 import os
 import time
+import xmlrpc.client
 from contextlib import contextmanager
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 import XenAPI
 from cephsm import VDI, blktap2, speaks_sm, util, xs_errors
@@ -12,6 +13,7 @@ from cephhci import errors, layout
 from cephhci.ceph.cluster import PATIENT_SECONDS, QUICK_SECONDS
 from cephhci.entry import Entry
 from cephhci.host.inventory import identity
+from cephhci.storage import changes
 from cephhci.storage.attachment import Claim, release
 from cephhci.storage.disks import NewDisk
 from cephhci.storage.records import Records
@@ -105,6 +107,30 @@ class CephVDI(VDI.VDI):
         return str(self.get_params())
 
     @speaks_sm
+    def configure_blocktracking(self, sr_uuid: str, vdi_uuid: str, enable: bool) -> None:
+        """Allow or forbid questions about changed blocks; Ceph itself can always tell."""
+        with self.sr.access(PATIENT_SECONDS) as access:
+            changes.track(access.index, vdi_uuid, enable)
+
+    @speaks_sm
+    def data_destroy(self, sr_uuid: str, vdi_uuid: str) -> None:
+        """Leave only the memory of a snapshot. Its RBD snapshot stays, because the comparison needs it."""
+        with self.sr.access(PATIENT_SECONDS) as access:
+            access.index.update(vdi_uuid, lambda entry: entry._replace(type="cbt_metadata"))
+
+    @speaks_sm
+    def list_changed_blocks(self) -> str:
+        """The blocks that changed from this snapshot to the disk that the argument names."""
+        until = self.session.xenapi.VDI.get_uuid(self.sr.srcmd.params["args"][0])
+        with self.sr.access(PATIENT_SECONDS) as access:
+            text = changes.bitmap(access.pool, access.index, self.uuid, until)
+        return str(xmlrpc.client.dumps((text,), "", True))
+
+    def _get_blocktracking_status(self, uuid: Optional[str] = None) -> bool:
+        # SM asks this to find out whether tapdisk has to keep a log of changes; with RBD it never has to.
+        return False
+
+    @speaks_sm
     def introduce(self, sr_uuid: str, vdi_uuid: str) -> str:
         """Make the record of a disk that is on the storage."""
         location = self.sr.srcmd.params["vdi_location"]
@@ -159,6 +185,7 @@ class CephVDI(VDI.VDI):
         self.read_only = entry.read_only
         self.size = entry.size
         self.utilisation = entry.used
+        self.cbt_enabled = entry.tracked
         if entry.snapshot_of:
             self.is_a_snapshot = True
             self.snapshot_time = entry.snapshot_time

@@ -7,9 +7,10 @@ another client) has methods of its own, below the port's.
 from typing import Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 from cephhci import errors
-from cephhci.ceph.port import Cluster, ImageFacts, Pool, Stamped, Usage
+from cephhci.ceph.port import Cluster, Extent, ImageFacts, Pool, Stamped, Usage
 
 CAPACITY = 1 << 40
+OBJECT = 4 << 20
 
 
 class MemoryObject:
@@ -27,6 +28,7 @@ class MemoryImage:
         self.facts = ImageFacts(id, size, features)
         self.clients: Set[str] = set()
         self.snapshots: Dict[str, int] = {}
+        self.written: List[Tuple[int, int, Tuple[str, ...]]] = []  # offset, length, snapshots taken before
         self.parent = ""  # id of the image that this is a clone of
 
 
@@ -103,6 +105,22 @@ class MemoryPool(Pool):
     def remove_snapshot(self, name: str, snapshot: str) -> None:
         self._image(name).snapshots.pop(snapshot, None)
 
+    def changes(self, name: str, since: str, until: str, offset: int, length: int, whole: bool) -> List[Extent]:
+        found = self._image(name)
+        for snapshot in (since, until):
+            if snapshot and snapshot not in found.snapshots:
+                raise errors.ImageMissing(image="%s@%s" % (name, snapshot), pool=self.name)
+        extents = []
+        for start, size, before in found.written:
+            if since not in before or (until and until in before):
+                continue
+            if whole:
+                start, size = start // OBJECT * OBJECT, -(-(start % OBJECT + size) // OBJECT) * OBJECT
+            first, last = max(start, offset), min(start + size, offset + length)
+            if first < last:
+                extents.append((first, last - first))
+        return extents
+
     def clone_image(self, name: str, snapshot: str, clone: str, features: Sequence[str], data_pool: str) -> None:
         origin = self._image(name)
         if snapshot not in origin.snapshots:
@@ -137,6 +155,11 @@ class MemoryPool(Pool):
     def usage(self) -> Usage:
         stored = sum(len(v) for found in self._objects.values() for v in found.values.values())
         return Usage(stored, CAPACITY - stored, self.quota)
+
+    def write(self, name: str, offset: int, length: int) -> None:
+        """Have somebody write to an image."""
+        found = self._image(name)
+        found.written.append((offset, length, tuple(found.snapshots)))
 
     def open_as(self, name: str, client: str) -> None:
         """Have ``client`` open an image for writing."""

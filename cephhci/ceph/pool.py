@@ -9,7 +9,7 @@ import rados
 import rbd
 
 from cephhci import errors
-from cephhci.ceph.port import Cluster, ImageFacts, Pool, Stamped, Usage
+from cephhci.ceph.port import Cluster, Extent, ImageFacts, Pool, Stamped, Usage
 from cephhci.ceph.translate import Maker, from_errno, translated
 from cephhci.layout import place
 
@@ -128,7 +128,8 @@ class RadosPool(Pool):
 
     def snapshots(self, name: str) -> Dict[str, int]:
         with self._open_image(name) as image:
-            return {s["name"]: s["size"] for s in image.list_snaps() if s.get("namespace", 0) == USER_SNAPSHOT}
+            found = [s for s in image.list_snaps() if s.get("namespace", 0) == USER_SNAPSHOT]
+            return {s["name"]: s["size"] for s in sorted(found, key=lambda s: int(s["id"]))}
 
     def create_snapshot(self, name: str, snapshot: str) -> None:
         exists = {errno.EEXIST: lambda: errors.SnapshotExists(image=name, snapshot=snapshot)}
@@ -142,6 +143,18 @@ class RadosPool(Pool):
                 image.remove_snap(snapshot)
             except rbd.ImageNotFound:
                 pass
+
+    def changes(self, name: str, since: str, until: str, offset: int, length: int, whole: bool) -> List[Extent]:
+        found: List[Extent] = []
+
+        def note(start: int, size: int, _: bool) -> None:
+            found.append((start, size))
+
+        what = "comparing snapshots of image %s" % name
+        with translated(what, self._user, self._missing_image("%s@%s" % (name, until or since))):
+            with rbd.Image(self._context, name, snapshot=until or None, read_only=True) as image:
+                image.diff_iterate(offset, length, since, note, include_parent=True, whole_object=whole)
+        return found
 
     def clone_image(self, name: str, snapshot: str, clone: str, features: Sequence[str], data_pool: str) -> None:
         known = dict(self._missing_image("%s@%s" % (name, snapshot)))

@@ -7,6 +7,8 @@ Everything here stays within the librados and librbd bindings of Nautilus 14.2, 
 from abc import ABC, abstractmethod
 from typing import Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+Extent = Tuple[int, int]  # offset and length in bytes
+
 
 class Stamped(NamedTuple):
     """Values of an object together with the version they were read at."""
@@ -86,7 +88,10 @@ class Pool(ABC):
 
     @abstractmethod
     def snapshots(self, name: str) -> Dict[str, int]:
-        """Names and sizes in bytes of an image's snapshots, without those kept only for clones; raises ImageMissing."""
+        """Names and sizes in bytes of an image's snapshots, the oldest first; raises ImageMissing.
+
+        Those that were removed and are kept only for clones are not among them.
+        """
 
     @abstractmethod
     def create_snapshot(self, name: str, snapshot: str) -> None:
@@ -95,6 +100,14 @@ class Pool(ABC):
     @abstractmethod
     def remove_snapshot(self, name: str, snapshot: str) -> None:
         """Remove a snapshot, also one with clones; one that is gone is fine. Raises ImageMissing."""
+
+    @abstractmethod
+    def changes(self, name: str, since: str, until: str, offset: int, length: int, whole: bool) -> List[Extent]:
+        """Extents in which snapshot ``until`` (empty: the image) differs from snapshot ``since``, in one range.
+
+        ``whole`` names whole objects, which an object map answers without looking at any. More than what changed
+        may be named, never less. Raises ImageMissing, also for a snapshot.
+        """
 
     @abstractmethod
     def clone_image(self, name: str, snapshot: str, clone: str, features: Sequence[str], data_pool: str) -> None:

@@ -84,6 +84,7 @@ class Disks:
             read_only=new.read_only,
             snapshot_of="",
             snapshot_time="",
+            tracked=False,
             parent=(),
             writer=None,
         )
@@ -364,6 +365,7 @@ def _clone_of(origin: Entry, uuid: str) -> Entry:
         read_only=False,
         snapshot_of="",
         snapshot_time="",
+        tracked=False,
         parent=(origin.image, origin.snap or passing_name(uuid)),
         writer=None,
     )

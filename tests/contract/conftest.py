@@ -81,3 +81,16 @@ def stranger(target: Target) -> Callable[[str], tuple[str, Closing]]:
         return str(handle.get_addrs()), close
 
     return open_image
+
+
+@pytest.fixture
+def scribe(target: Target) -> Callable[[str, int, int], None]:
+    """Writes to an image of pool `xcp` on a connection of its own."""
+
+    def write(name: str, offset: int, length: int) -> None:
+        with rados.Rados(conffile=target.conffile, rados_id=target.user) as handle:
+            with handle.open_ioctx("xcp") as context, rbd.Image(context, name) as image:
+                image.write(b"x" * length, offset)
+                image.flush()
+
+    return write

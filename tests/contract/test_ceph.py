@@ -5,7 +5,7 @@ from typing import Any, Dict, Iterator, Tuple
 import pytest
 
 from cephhci import errors
-from cephhci.ceph.memory import MemoryCluster
+from cephhci.ceph.memory import MemoryCluster, MemoryPool
 from cephhci.ceph.port import Cluster, Pool
 
 FEATURES = ("exclusive-lock", "layering")
@@ -152,7 +152,7 @@ def test_snapshots_and_clones(pool: Pool, name: str, eventually: Any) -> None:
         pool.create_snapshot(name, "s")
     pool.resize_image(name, 8 << 20)
     pool.create_snapshot(name, "t")
-    assert pool.snapshots(name) == {"s": 4 << 20, "t": 8 << 20}
+    assert list(pool.snapshots(name).items()) == [("s", 4 << 20), ("t", 8 << 20)]
     with pytest.raises(errors.ImageMissing):
         pool.clone_image(name, "none", name + "-c", FEATURES, "")
     pool.clone_image(name, "s", name + "-c", FEATURES, "")
@@ -171,6 +171,36 @@ def test_snapshots_and_clones(pool: Pool, name: str, eventually: Any) -> None:
     pool.trash_image(name + "-c")
     pool.purge(clone_id)
     eventually(lambda: image_id not in pool.trash() and clone_id not in pool.trash())
+
+
+def write(pool: Pool, name: str, offset: int, length: int, request: Any) -> None:
+    """Have a client write to an image."""
+    if isinstance(pool, MemoryPool):
+        pool.write(name, offset, length)
+    else:
+        request.getfixturevalue("scribe")(name, offset, length)
+
+
+def test_changes(pool: Pool, name: str, request: Any) -> None:
+    size = 16 << 20
+    pool.create_image(name, size, ("exclusive-lock", "fast-diff", "layering", "object-map"), "")
+    write(pool, name, 0, 4096, request)
+    pool.create_snapshot(name, "s")
+    write(pool, name, 4096, 4096, request)
+    pool.create_snapshot(name, "t")
+    write(pool, name, 9 << 20, 65536, request)
+    assert pool.changes(name, "s", "t", 0, size, False) == [(4096, 4096)]
+    assert pool.changes(name, "s", "t", 0, size, True) == [(0, 4 << 20)]
+    assert pool.changes(name, "t", "", 0, size, True) == [(8 << 20, 4 << 20)]
+    exact = pool.changes(name, "t", "", 0, size, False)
+    assert sum(length for _, length in exact) >= 65536
+    assert any(offset <= 9 << 20 and offset + length >= (9 << 20) + 65536 for offset, length in exact)
+    assert pool.changes(name, "t", "", 0, 8 << 20, False) == []
+    assert sorted(offset // (4 << 20) for offset, _ in pool.changes(name, "s", "", 0, size, True)) == [0, 2]
+    with pytest.raises(errors.ImageMissing):
+        pool.changes(name, "none", "", 0, size, True)
+    with pytest.raises(errors.ImageMissing):
+        pool.changes(name, "s", "none", 0, size, True)
 
 
 def test_purging(pool: Pool, name: str, eventually: Any) -> None:

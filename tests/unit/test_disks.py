@@ -250,8 +250,8 @@ def test_concurrent_changes_of_different_disks_both_count() -> None:
 
 
 def test_every_change_that_the_adapters_offer_can_be_killed() -> None:
-    readers = {"read_all", "read_keys", "image", "image_id", "images", "snapshots", "watchers", "trash", "usage"}
-    readers.add("known")
+    readers = {"read_all", "read_keys", "image", "image_id", "images", "snapshots", "changes", "watchers", "trash"}
+    readers |= {"usage", "known"}
     offered = {name for port in (Pool, Records) for name in port.__abstractmethods__}  # type: ignore[attr-defined]
     assert offered == readers | CHANGES
 

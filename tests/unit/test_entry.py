@@ -43,6 +43,7 @@ ENTRIES = st.builds(
     read_only=st.booleans(),
     snapshot_of=st.text(),
     snapshot_time=st.text(),
+    tracked=st.booleans(),
     parent=st.lists(st.text()).map(tuple),
     writer=WRITERS,
 )

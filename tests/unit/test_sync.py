@@ -1,15 +1,19 @@
 """A scan changes exactly the records that differ."""
 
+from typing import Any
+
 from cephhci.entry import Entry
 from cephhci.sync import Row, mark, plan, row_of, rows_of
 
 
-def entry(uuid: str, size: int = 4, used: int = 0, read_only: bool = False) -> Entry:
-    return Entry(uuid, "ok", "vdi-" + uuid, "1", "", size, 0, used, "", "", "user", read_only, "", "", (), None)
+def entry(uuid: str, size: int = 4, used: int = 0, read_only: bool = False, tracked: bool = False) -> Entry:
+    image = "vdi-" + uuid
+    return Entry(uuid, "ok", image, "1", "", size, 0, used, "", "", "user", read_only, "", "", tracked, (), None)
 
 
-def row(uuid: str, size: int = 4, used: int = 0, read_only: bool = False, missing: bool = False) -> Row:
-    return Row("ref-" + uuid, uuid, uuid, size, used, read_only, missing)
+def row(uuid: str, **changes: Any) -> Row:
+    plain = Row("ref-" + uuid, uuid, uuid, size=4, used=0, read_only=False, missing=False, tracked=False)
+    return plain._replace(**changes)
 
 
 def test_equal_sides_need_nothing() -> None:
@@ -17,8 +21,8 @@ def test_equal_sides_need_nothing() -> None:
 
 
 def test_every_difference_counts() -> None:
-    for changed in (row("a", size=8), row("a", used=1), row("a", read_only=True), row("a", missing=True)):
-        assert plan([entry("a")], [], [changed]) == ([], [("ref-a", entry("a"), False)], [])
+    for change in ({"size": 8}, {"used": 1}, {"read_only": True}, {"missing": True}, {"tracked": True}):
+        assert plan([entry("a")], [], [row("a", **change)]) == ([], [("ref-a", entry("a"), False)], [])
 
 
 def test_new_and_gone() -> None:
@@ -40,6 +44,7 @@ def test_marks_follow_what_plan_compares() -> None:
         mark([entry("a", size=8), entry("b")], [], ["r1", "r2"]),
         mark([entry("a", used=1), entry("b")], [], ["r1", "r2"]),
         mark([entry("a", read_only=True), entry("b")], [], ["r1", "r2"]),
+        mark([entry("a", tracked=True), entry("b")], [], ["r1", "r2"]),
         mark([entry("a"), entry("b")], ["a"], ["r1", "r2"]),
         mark([entry("a"), entry("b")], [], ["r1", "r3"]),
         mark([entry("a"), entry("b")], [], ["r1"]),
@@ -48,8 +53,8 @@ def test_marks_follow_what_plan_compares() -> None:
 
 
 def test_rows_of_both_transports() -> None:
-    record = {"uuid": "u", "location": "l", "read_only": False, "missing": False}
+    record = {"uuid": "u", "location": "l", "read_only": False, "missing": False, "cbt_enabled": True}
     number = dict(record, virtual_size=8, physical_utilisation=4)
     text = dict(record, virtual_size="8", physical_utilisation="4")
-    assert row_of("r", number) == row_of("r", text) == Row("r", "u", "l", 8, 4, False, False)
+    assert row_of("r", number) == row_of("r", text) == Row("r", "u", "l", 8, 4, False, False, True)
     assert rows_of({"r": number}) == [row_of("r", text)]

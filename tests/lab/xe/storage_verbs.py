@@ -25,6 +25,9 @@ for name, method in (
     ("vdi-destroy", "VDI.destroy"),
     ("vdi-forget", "VDI.forget"),
     ("vdi-update", "VDI.update"),
+    ("vdi-enable-cbt", "VDI.enable_cbt"),
+    ("vdi-disable-cbt", "VDI.disable_cbt"),
+    ("vdi-data-destroy", "VDI.data_destroy"),
     ("vbd-plug", "VBD.plug"),
     ("vbd-destroy", "VBD.destroy"),
 ):
@@ -192,6 +195,13 @@ def vdi_resize(client: Client, command: Command, _: Printer) -> None:
     vdi = _by_uuid(client, "VDI", command)
     size = to_bytes("disk-size", command.required("disk-size"))
     client.call("VDI.resize_online" if command.find("online") == "true" else "VDI.resize", vdi, size)
+
+
+@verb("vdi-list-changed-blocks", "vdi-from-uuid", "vdi-to-uuid")
+def vdi_list_changed_blocks(client: Client, command: Command, printer: Printer) -> None:
+    """Print the bitmap of what changed from one disk to another."""
+    disks = [_by_uuid(client, "VDI", command, name) for name in ("vdi-from-uuid", "vdi-to-uuid")]
+    printer.message(str(client.call("VDI.list_changed_blocks", *disks)))
 
 
 @verb("vdi-copy", "uuid")
