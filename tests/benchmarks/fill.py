@@ -73,7 +73,7 @@ def _write_entries(pool: Pool, index: Index, disks: Sequence[str], sample: Entry
     ids = pool.images()
     for batch in _batches(disks):
         values = {disk_key(disk): encode(_like(sample, disk, ids[image_name(disk)])) for disk in batch}
-        index.change(batch[0], lambda found, values=values: Change(values))  # type: ignore[misc]
+        index.change([batch[0]], lambda found, values=values: Change(values))  # type: ignore[misc]
 
 
 def _batches(disks: Sequence[str]) -> Iterator[Sequence[str]]:
