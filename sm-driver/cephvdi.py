@@ -148,9 +148,11 @@ class CephVDI(VDI.VDI):
     def update(self, sr_uuid: str, vdi_uuid: str) -> None:
         """Keep the disk's names on the storage, so that a lost pool database loses none."""
         _VDI = self.session.xenapi.VDI
-        ref = _VDI.get_by_uuid(vdi_uuid)
+        record = _VDI.get_record(_VDI.get_by_uuid(vdi_uuid))
+        # XAPI gives a snapshot its own time after the driver made it, and then calls this.
+        time = str(record["snapshot_time"]) if record["is_a_snapshot"] else ""
         with self.sr.access(PATIENT_SECONDS) as access:
-            access.disks.relabel(vdi_uuid, _VDI.get_name_label(ref), _VDI.get_name_description(ref))
+            access.disks.relabel(vdi_uuid, record["name_label"], record["name_description"], time)
 
     @speaks_sm
     def attach(self, sr_uuid: str, vdi_uuid: str) -> str:

@@ -147,9 +147,10 @@ class Disks:
         except (errors.DiskMissing, errors.DiskUnfinished):
             return []
 
-    def relabel(self, disk: str, label: str, description: str) -> None:
-        """Keep the names that the administrator gave; raises DiskMissing."""
-        self._index.update(disk, lambda entry: entry._replace(label=label, description=description))
+    def relabel(self, disk: str, label: str, description: str, time: str) -> None:
+        """Keep the names that the administrator gave, and a snapshot's time; raises DiskMissing."""
+        names = {"label": label, "description": description, "snapshot_time": time}
+        self._index.update(disk, lambda entry: entry._replace(**names))
 
     def resize(self, disk: str, asked: int) -> Entry:
         """Let a disk grow to ``asked`` bytes, rounded up; raises SizeInvalid, NoSpace, DiskUnfinished, DiskMissing."""

@@ -118,10 +118,10 @@ def test_a_disk_that_xapi_does_not_take_is_taken_back() -> None:
 def test_a_label_is_kept() -> None:
     world = World()
     world.process().create(new_disk("a"))
-    world.process().relabel("a", "\u96fb\u8133", "x" * 65536)
+    world.process().relabel("a", "\u96fb\u8133", "x" * 65536, "")
     assert world.contents().entries["a"].label == "\u96fb\u8133"
     with pytest.raises(errors.DiskMissing):
-        world.process().relabel("b", "", "")
+        world.process().relabel("b", "", "", "")
 
 
 def steps_of(action: str) -> int:
