@@ -149,8 +149,11 @@ class Disks:
 
     def relabel(self, disk: str, label: str, description: str, time: str) -> None:
         """Keep the names that the administrator gave, and a snapshot's time; raises DiskMissing."""
-        names = {"label": label, "description": description, "snapshot_time": time}
-        self._index.update(disk, lambda entry: entry._replace(**names))
+
+        def revise(entry: Entry) -> Entry:
+            return entry._replace(label=label, description=description, snapshot_time=time)
+
+        self._index.update(disk, revise)
 
     def resize(self, disk: str, asked: int) -> Entry:
         """Let a disk grow to ``asked`` bytes, rounded up; raises SizeInvalid, NoSpace, DiskUnfinished, DiskMissing."""
