@@ -4,13 +4,12 @@
 Only what SM asks for is here; what a disk is and how it changes is in ``cephhci.storage``.
 """
 
-import os
 import sys
 from contextlib import contextmanager
 from typing import Dict, Iterator
 
-# tapdisk-pause of SM 4.x loads this file without its folder on the path.
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
+# tapdisk-pause of SM 4.x loads this file without its folder on the path, and without a __file__ to tell it by.
+sys.path.insert(0, "/opt/xensource/sm")
 from cephsm import SR, blktap2, lock, run, speaks_sm, util  # noqa: E402
 from cephvdi import CephVDI, SmRecords  # noqa: E402
 
