@@ -18,7 +18,7 @@ from cephhci.ceph.cluster import PATIENT_SECONDS, QUICK_SECONDS, connect
 from cephhci.ceph.port import Cluster, Pool
 from cephhci.clock import Clock
 from cephhci.deviceconfig import DeviceConfig
-from cephhci.entry import Entry
+from cephhci.entry import HIDDEN, Entry
 from cephhci.host import external
 from cephhci.host.mapper import Mapper, Source
 from cephhci.storage import recovery, sr
@@ -80,7 +80,9 @@ class CephSR(SR.SR):
 
     def load(self, sr_uuid: str) -> None:
         """Set what SM asks for; runs for every command, so it reaches for neither the cluster nor XAPI."""
+        # What a scan would take for unfinished while it is under way.
         self.ops_exclusive = ["sr_create", "sr_delete", "sr_scan", "vdi_create", "vdi_delete", "vdi_introduce"]
+        self.ops_exclusive += ["vdi_snapshot", "vdi_clone", "vdi_resize"]
         self.sr_vditype = "aio"
         self.attached = False
         self.clock = Clock()
@@ -193,8 +195,10 @@ class CephSR(SR.SR):
     def _forget_absent(self, access: Access, disk: str, ref: str) -> None:
         # Asked again, because a disk may have been made by another process after the index was read.
         try:
-            access.index.entry(disk)
+            gone = access.index.entry(disk).state == HIDDEN
         except errors.DiskMissing:
+            gone = True
+        if gone:
             util.SMlog("CephSR: forgetting disk %s, which is not on the storage" % disk)
             self.session.xenapi.VDI.db_forget(ref)
 

@@ -6,7 +6,7 @@ from cephhci import errors
 from cephhci.ceph.port import Cluster, Pool, Usage
 from cephhci.clock import Clock
 from cephhci.deviceconfig import DeviceConfig
-from cephhci.entry import HEADER_KEY, Header, decode_header
+from cephhci.entry import DELETING, HEADER_KEY, Header, decode_header
 from cephhci.layout import INDEX_OBJECT
 from cephhci.storage.disks import Disks
 from cephhci.storage.index import Index
@@ -42,7 +42,7 @@ def destroy(pool: Pool, index: Index, disks: Disks) -> None:
     except errors.SrMissing:
         return
     for entry in contents.entries.values():
-        if entry.state != "deleting":
+        if entry.state != DELETING:
             raise errors.SrNotEmpty(sr=contents.header.sr, count=len(contents.entries))
     for entry in contents.entries.values():
         disks.finish_deletion(entry)
