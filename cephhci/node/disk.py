@@ -6,7 +6,7 @@ Looking only reads. The decision is pure; a disk is never given to Ceph unless i
 import errno
 import os
 import stat
-from typing import NamedTuple, Optional
+from typing import List, NamedTuple, Optional
 
 from cephhci.errors import CommandFailed
 from cephhci.node.errors import DiskMissing, DiskRefused
@@ -16,6 +16,7 @@ MIB = 1024 * 1024
 MINIMUM_SIZE = 1024 * MIB
 HEAD = 16 * MIB  # partition tables, LVM, superblocks of file systems
 TAIL = 4 * MIB  # backup GPT, md and ZFS labels
+LABEL_SIZE = 4096
 # Since Squid BlueStore keeps copies of its label here; a disk that lost the first one is not an empty disk.
 LABEL_COPIES = (1024 * MIB, 10 * 1024 * MIB, 100 * 1024 * MIB, 1000 * 1024 * MIB)
 BLUESTORE_MAGIC = b"bluestore block device\n"
@@ -124,12 +125,37 @@ def _labelled(path: str, size: int, tools: Tools) -> Facts:
     return Facts(size, False, label, "")
 
 
-def _first_data(descriptor: int, size: int) -> Optional[int]:
-    """Offset of the first MiB with a byte that is not zero, among the places where data shows itself."""
+def erase(path: str) -> None:
+    """Make a disk with a half-made OSD read as empty.
+
+    Its label goes last: whoever is interrupted here leaves a half-made OSD again, not a disk with unknown data.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise DiskMissing(path=path, reason=error.strerror) from error
+    try:
+        size = os.lseek(descriptor, 0, os.SEEK_END)
+        for start in _places(size):
+            first = max(start, LABEL_SIZE)
+            os.pwrite(descriptor, b"\0" * (min(start + MIB, size) - first), first)
+        os.fsync(descriptor)
+        os.pwrite(descriptor, b"\0" * LABEL_SIZE, 0)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _places(size: int) -> List[int]:
+    """Offsets of the pieces of 1 MiB in which data shows itself, in ascending order from 0."""
     starts = list(range(0, min(size, HEAD), MIB))
     starts += [offset for offset in LABEL_COPIES if offset < size]
-    starts += range(max(0, size - TAIL), size, MIB)
-    for start in starts:
+    return starts + list(range(max(0, size - TAIL), size, MIB))
+
+
+def _first_data(descriptor: int, size: int) -> Optional[int]:
+    """Offset of the first of these pieces with a byte that is not zero."""
+    for start in _places(size):
         piece = os.pread(descriptor, MIB, start)
         if piece.count(b"\0") != len(piece):
             return start

@@ -82,6 +82,9 @@ class Disks:
             bay.state = MAKING
             self._changed()
             logger.info("making an OSD on %s", path)
+            if step == disks_rules.RESUME:
+                # Never started, so nobody's data: mkfs of 16.2 runs fsck on what is there and can fail for ever.
+                disks_rules.erase(path)
             self._osds.make(path, wanted)
             self._examine(bay)
         if bay.osd is None:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 
@@ -100,6 +100,29 @@ def test_labels(tmp_path: Path) -> None:
     with pytest.raises(DiskRefused) as caught:
         disk.examine(path, Looking(None))
     assert "label that cannot be read" in str(caught.value)
+
+
+@pytest.mark.parametrize("interrupted", range(1, 30))
+def test_an_erasure_cut_off_anywhere_can_be_repeated(tmp_path: Path, monkeypatch: Any, interrupted: int) -> None:
+    data = [(offset, b"x" * 9000) for offset in (5 * MIB, 1024 * MIB, BIG - 9000)]
+    path = sparse(tmp_path, BIG, (0, disk.BLUESTORE_MAGIC + U1.encode("ascii")), (4096, b"x" * 9000), *data)
+    begun = {"osd_uuid": U1, "mkfs_done": "yes"}
+    write, count = os.pwrite, [0]
+
+    def cut_off(descriptor: int, piece: bytes, offset: int) -> int:
+        count[0] += 1
+        if count[0] == interrupted:
+            raise KeyboardInterrupt
+        return write(descriptor, piece, offset)
+
+    monkeypatch.setattr(os, "pwrite", cut_off)
+    try:
+        disk.erase(path)
+    except KeyboardInterrupt:
+        facts = disk.examine(path, Looking(begun))
+        assert disk.decide(path, facts, OURS, U1, None) == RESUME
+        disk.erase(path)
+    assert disk.examine(path, Looking()) == Facts(BIG, False, None, "")
 
 
 def test_what_is_no_disk(tmp_path: Path) -> None:
