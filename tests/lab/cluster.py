@@ -113,4 +113,7 @@ def _unready(client: "rados.Rados", disks: int) -> list[str]:
         reasons.append("no mgr is available")
     if not wanted or states.get("active+clean") != wanted:
         reasons.append("placement groups: %s" % (states or "unknown"))
+    # A mgr is called available some time before its module for RBD's background work is ("not ready, try again").
+    if not reasons and client.mgr_command(json.dumps({"prefix": "rbd task list"}), b"")[0]:
+        reasons.append("the mgr takes no work for RBD yet")
     return reasons
