@@ -115,7 +115,7 @@ class CephSR(SR.SR):
     def delete(self, sr_uuid: str) -> None:
         """Give the pool back."""
         with self.access(PATIENT_SECONDS) as access:
-            sr.destroy(access.pool, access.index, access.disks)
+            sr.destroy(access.pool, access.index, access.disks, self.clock)
 
     @speaks_sm
     def attach(self, sr_uuid: str) -> None:

@@ -1,5 +1,6 @@
 """An SR as a whole: making it, finding it, its space, its end."""
 
+import errno
 from typing import List, NamedTuple, Sequence
 
 from cephhci import errors
@@ -11,6 +12,8 @@ from cephhci.layout import INDEX_OBJECT
 from cephhci.storage.disks import Disks
 from cephhci.storage.index import Index
 from cephhci.xmltext import FoundSr
+
+HAND_OVER_SECONDS = 30
 
 
 class Space(NamedTuple):
@@ -35,7 +38,7 @@ def create(cluster: Cluster, config: DeviceConfig, sr: str, features: Sequence[s
     Index(pool, sr, clock).create(Header(sr, tuple(sorted(features)), config.data_pool))
 
 
-def destroy(pool: Pool, index: Index, disks: Disks) -> None:
+def destroy(pool: Pool, index: Index, disks: Disks, clock: Clock) -> None:
     """Give the place back; raises SrNotEmpty while disks are there. Idempotent."""
     try:
         contents = index.contents()
@@ -48,8 +51,21 @@ def destroy(pool: Pool, index: Index, disks: Disks) -> None:
         disks.finish_deletion(entry)
     # The index is what would ask again for these removals; it may go once the cluster has taken them all over.
     for item in index.contents().garbage:
-        pool.purge(item.image_id)
+        _hand_over(pool, item.image_id, clock)
     index.remove()
+
+
+def _hand_over(pool: Pool, image_id: str, clock: Clock) -> None:
+    """Have the cluster take over a removal; a mgr that has just become active takes none for some seconds."""
+    deadline = clock.now() + HAND_OVER_SECONDS
+    while True:
+        try:
+            pool.purge(image_id)
+            return
+        except errors.CephFailed as error:
+            if error.fields["number"] != errno.EAGAIN or clock.now() > deadline:
+                raise
+            clock.sleep(1)
 
 
 def space(pool: Pool, cluster: Cluster, data_pool: str) -> Space:

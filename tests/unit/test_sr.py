@@ -65,7 +65,7 @@ def test_another_srs_index_is_not_touched() -> None:
 
 
 def destroy(world: World) -> None:
-    sr.destroy(world.pool, Index(world.pool, SR, NoWait()), world.process())
+    sr.destroy(world.pool, Index(world.pool, SR, NoWait()), world.process(), NoWait())
 
 
 def test_destroy_refuses_while_disks_are_left() -> None:
@@ -105,6 +105,24 @@ def test_destroy_keeps_the_index_while_removals_are_not_taken_over() -> None:
     world.pool.purge = healthy  # type: ignore[method-assign]
     destroy(world)
     assert world.pool.trash() == {}
+
+
+def test_destroy_waits_for_a_mgr_that_is_starting() -> None:
+    world = World()
+    world.process().create(new_disk("a"))
+    tries = []
+
+    def starting(image_id: str) -> None:
+        tries.append(image_id)
+        if len(tries) < 5:
+            raise errors.CephFailed(what="purge", number=11, reason="not ready, try again")
+        healthy(image_id)
+
+    healthy = world.pool.purge
+    world.pool.purge = starting  # type: ignore[method-assign]
+    world.process().delete("a")
+    destroy(world)
+    assert world.pool.trash() == {} and len(tries) == 5
 
 
 @pytest.mark.parametrize(
