@@ -4,6 +4,7 @@ Each dies with hci-node, so that a new start never meets a half-done one still a
 """
 
 import json
+import os
 from typing import Dict, List, Sequence
 
 from cephhci.errors import CommandFailed
@@ -80,7 +81,7 @@ class Tools:
             return ""  # exit code 2: nothing found, 8: several contradicting things
 
     def _run(self, argv: Sequence[str], timeout: float, stdin: bytes = b"", as_root: bool = False) -> bytes:
-        prefixed = ["setpriv", "--pdeathsig", "KILL"] + list(argv) if as_root else self._as_owner(argv)
+        prefixed = _dying_with_us(argv, []) if as_root else self._as_owner(argv)
         try:
             return run(prefixed, timeout, stdin)
         except CommandFailed as error:
@@ -89,7 +90,14 @@ class Tools:
 
     def _as_owner(self, argv: Sequence[str]) -> List[str]:
         # setpriv instead of Ceph's own --setuser: a later change of user would clear the parent-death signal.
-        prefix = ["setpriv", "--pdeathsig", "KILL"]
+        user: List[str] = []
         if self._owner.uid != 0:
-            prefix += ["--reuid", str(self._owner.uid), "--regid", str(self._owner.gid), "--init-groups"]
-        return prefix + list(argv)
+            user = ["--reuid", str(self._owner.uid), "--regid", str(self._owner.gid), "--init-groups"]
+        return _dying_with_us(argv, user)
+
+
+def _dying_with_us(argv: Sequence[str], user: Sequence[str]) -> List[str]:
+    """The command line that ends ``argv`` whenever this process ends."""
+    # Who was killed before setpriv asked for the signal sends none: the script sees that its parent is another.
+    alive = 'test "$PPID" = "$0" && exec "$@"'
+    return ["setpriv", "--pdeathsig", "KILL", *user, "/bin/sh", "-c", alive, str(os.getpid()), *argv]
