@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 else:
     Process = subprocess.Popen  # cannot be subscripted at run time before Python 3.9
 
+KILL_SECONDS = 1
 STDERR_KEPT = 2000  # characters of stderr that an error carries
 
 
@@ -41,13 +42,11 @@ def run(
         )
     except OSError as error:
         raise CommandFailed(program=program, status="not started", stderr=str(error)) from error
-    with process:
-        try:
-            stdout, stderr = process.communicate(stdin, timeout=timeout)
-        except subprocess.TimeoutExpired as error:
-            process.kill()
-            process.communicate()
-            raise CommandTimeout(program=program, timeout=timeout, status="timeout", stderr="") from error
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        _abandon(process)
+        raise CommandTimeout(program=program, timeout=timeout, status="timeout", stderr="") from error
     if process.returncode != 0:
         raise CommandFailed(
             program=program,
@@ -74,6 +73,22 @@ def spawn(argv: Sequence[str], log: str, env: Optional[Dict[str, str]] = None) -
         raise CommandFailed(program=program, status="not started", stderr=str(error)) from error
     finally:
         os.close(descriptor)
+
+
+def _abandon(process: Process) -> None:
+    """Kill a program without waiting for what may never come.
+
+    A child of its own may hold the pipes open, and `rbd map` on a cluster that is gone sleeps in the kernel where no
+    signal reaches it.
+    """
+    process.kill()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(KILL_SECONDS)
+    except subprocess.TimeoutExpired:
+        pass
 
 
 def _encoded(argv: Sequence[str]) -> List[bytes]:
