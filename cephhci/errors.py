@@ -243,7 +243,7 @@ class DiskExists(Error):
     """The SR has a disk of this uuid already."""
 
     code = "HCI_DISK_EXISTS"
-    msg = "SR {sr} already has disk {disk}"
+    msg = "there is a disk {disk} already"
     todo = "Scan the SR"
 
 
@@ -267,6 +267,14 @@ class DiskHeld(DiskInUse):
     """Another host has the disk for writing, so this one may not open it."""
 
     code = "HCI_DISK_HELD"
+
+
+class DiskIsSnapshot(Error):
+    """What was asked for can be had of a disk only."""
+
+    code = "HCI_DISK_IS_SNAPSHOT"
+    msg = "{disk} is a snapshot, which cannot {what}"
+    todo = "Use a clone of it: xe vdi-clone uuid={disk}"
 
 
 class SizeInvalid(Error):

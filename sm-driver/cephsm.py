@@ -40,6 +40,7 @@ KEYS: Tuple[Tuple[Type[errors.Error], str], ...] = (
     (errors.DiskInUse, "VDIInUse"),
     (errors.DiskExists, "VDIExists"),
     (errors.DiskUnfinished, "VDIUnavailable"),
+    (errors.DiskIsSnapshot, "VDIUnavailable"),
     (errors.DiskNotPaused, "VDISnapshot"),
     (errors.TooManySnapshots, "VDISnapshot"),
     (errors.ChangesUnknown, "CBTChangedBlocksError"),

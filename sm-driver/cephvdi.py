@@ -205,14 +205,12 @@ class CephVDI(VDI.VDI):
     @contextmanager
     def _paused(self) -> Iterator[None]:
         """The disk's tapdisk, on whatever host it runs, has settled its writes and holds back new ones."""
-        params = self.sr.srcmd.params.get("driver_params") or {}
         if not blktap2.VDI.tap_pause(self.session, self.sr.uuid, self.uuid):
             raise errors.DiskNotPaused(disk=self.uuid)
         try:
             yield
         finally:
-            # Storage migration hands its mirror over in the snapshot; tapdisk opens it when it goes on.
-            if not blktap2.VDI.tap_unpause(self.session, self.sr.uuid, self.uuid, params.get("mirror")):
+            if not blktap2.VDI.tap_unpause(self.session, self.sr.uuid, self.uuid):
                 util.SMlog("CephSR: disk %s stays paused: its host does not answer" % self.uuid)
 
     def _is_written(self) -> bool:

@@ -69,8 +69,8 @@ class Attachment:
         holds neither the device nor the claim.
         """
         entry = index.entry(disk)
-        if entry.snap:
-            raise errors.DiskHeld(disk=disk, user="nobody, but it is a snapshot", way_out="Attach it read-only")
+        if entry.snapshot_of:
+            raise errors.DiskIsSnapshot(disk=disk, what="be written to")
         known = pool.watchers(entry.image)  # raises before anything changes when the image is gone
         _take(cluster, index, entry, claim)
         try:

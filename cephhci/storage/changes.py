@@ -22,8 +22,10 @@ def track(index: Index, disk: str, tracked: bool) -> None:
     """Start or stop allowing questions about changes; idempotent. Raises DiskMissing or DiskUnfinished."""
 
     def revise(found: Entry) -> Entry:
-        if found.state != READY or found.snapshot_of:
-            raise errors.DiskUnfinished(disk=disk, state="snapshot" if found.snapshot_of else found.state)
+        if found.snapshot_of:
+            raise errors.DiskIsSnapshot(disk=disk, what="be tracked")
+        if found.state != READY:
+            raise errors.DiskUnfinished(disk=disk, state=found.state)
         return found._replace(tracked=tracked)
 
     index.update(disk, revise)

@@ -160,8 +160,10 @@ class Disks:
         size = self._affordable_size(asked)
 
         def intend(found: Entry) -> Entry:
-            if found.state != READY or found.snap:
-                raise errors.DiskUnfinished(disk=disk, state="snapshot" if found.snap else found.state)
+            if found.snapshot_of:
+                raise errors.DiskIsSnapshot(disk=disk, what="grow")
+            if found.state != READY:
+                raise errors.DiskUnfinished(disk=disk, state=found.state)
             if size < found.size:
                 reason = "it has %d bytes and can only grow" % found.size
                 raise errors.SizeInvalid(size=size, reason=reason, limit=LARGEST)
@@ -285,10 +287,7 @@ class Disks:
             return False
 
     def _drop_snapshot(self, entry: Entry) -> None:
-        try:
-            self._pool.remove_snapshot(entry.image, entry.snap)
-        except errors.ImageMissing:
-            pass
+        self._remove_snapshot(entry.image, entry.snap)
         self._index.change([entry.uuid], lambda found: Change({}, [disk_key(entry.uuid)]))
         self.release_hidden(disk_of(entry.image))
 
@@ -296,11 +295,15 @@ class Disks:
         """Remove the snapshot that lived only for this clone; its data stays as long as the clone needs it."""
         if not entry.parent or entry.parent[1] != passing_name(entry.uuid):
             return
+        image, snap = entry.parent
+        self._remove_snapshot(image, snap)
+        self.release_hidden(disk_of(image))
+
+    def _remove_snapshot(self, image: str, snap: str) -> None:
         try:
-            self._pool.remove_snapshot(*entry.parent)
+            self._pool.remove_snapshot(image, snap)
         except errors.ImageMissing:
             pass
-        self.release_hidden(disk_of(entry.parent[0]))
 
     def _drop_image(self, entry: Entry) -> None:
         image_id = self._trashed_id(entry)
@@ -330,7 +333,10 @@ class Disks:
         except errors.DiskMissing:
             # A scan took the entry back meanwhile, perhaps before the image existed.
             self._records.forget(entry.uuid)
-            if not entry.snap:
+            if entry.snap:
+                self._remove_snapshot(entry.image, entry.snap)
+                self.release_hidden(disk_of(entry.image))
+            else:
                 self._drop_passing(entry)
                 self.purge(self._trashed_id(entry))
         except errors.Error:
@@ -339,7 +345,7 @@ class Disks:
 
 def _first(found: Found, entry: Entry) -> Change:
     if entry.uuid in found:
-        raise errors.DiskExists(sr="", disk=entry.uuid)
+        raise errors.DiskExists(disk=entry.uuid)
     return Change({disk_key(entry.uuid): encode(entry)})
 
 

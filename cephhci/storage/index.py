@@ -100,14 +100,7 @@ class Index:
 
     def drop_garbage(self, keys: Sequence[str]) -> None:
         """Forget images that are gone from the trash."""
-        for _ in range(TRIES):
-            version = self._read([HEADER_KEY]).version
-            try:
-                self._pool.write_keys(INDEX_OBJECT, version, {}, keys)
-                return
-            except errors.Stale:
-                self._clock.sleep(random.uniform(0, LONGEST_PAUSE))
-        raise errors.Contention(sr=self._sr, times=TRIES)
+        self.change([], lambda found: Change({}, keys))
 
     def remove(self) -> None:
         """Give the place back; raises SrNotEmpty while disks are in the index. Idempotent."""

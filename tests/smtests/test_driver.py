@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from lab.lab import Lab, XeFailed
-from lab.place import POOL, Place
+from lab.place import Place
 
 INFO = (
     "<?xml version='1.0'?><methodCall><methodName>sr_get_driver_info</methodName><params><param><value><struct>"
@@ -203,4 +203,3 @@ def test_an_image_of_another_tool_is_not_taken_for_a_disk(place: Place, sr: str)
     place.lab.xe("sr-scan", "uuid=" + sr)
     assert place.disks(sr) == []
     assert place.images() == ["vdi-stranger"]
-    assert POOL in place.spec()

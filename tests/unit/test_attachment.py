@@ -208,7 +208,7 @@ def test_snapshots_are_only_read(pair: Any) -> None:
     world, one, two, _ = pair
     one.open()
     snapshot = world.process().snapshot("a", "s", "", unpaused)
-    with pytest.raises(errors.DiskHeld):
+    with pytest.raises(errors.DiskIsSnapshot):
         two.open("s")
     for host in (one, two):
         host.attachment.open_read_only(snapshot)

@@ -87,7 +87,7 @@ def test_what_cannot_be_told_is_refused(since: str, until: str) -> None:
 def test_snapshots_cannot_be_tracked_by_themselves() -> None:
     world, index = started()
     snapshot(world, "s")
-    with pytest.raises(errors.DiskUnfinished):
+    with pytest.raises(errors.DiskIsSnapshot):
         changes.track(index, "s", tracked=False)
     changes.track(index, "a", tracked=True)
 

@@ -65,6 +65,23 @@ def test_a_snapshot_that_fails_unpauses_and_leaves_nothing() -> None:
     assert calm(world) == ["a"]
 
 
+def test_a_snapshot_that_a_scan_gives_up_on_leaves_nothing() -> None:
+    """The scan of another host took the entry back before the RBD snapshot was there."""
+    world = started()
+    take = world.pool.create_snapshot
+
+    def overtaken(name: str, snapshot: str) -> None:
+        world.scan()
+        take(name, snapshot)
+
+    world.pool.create_snapshot = overtaken  # type: ignore[method-assign]
+    with pytest.raises(errors.DiskMissing):
+        world.process().snapshot("a", "s", "", Pauses())
+    world.pool.create_snapshot = take  # type: ignore[method-assign]
+    assert world.pool.snapshots("vdi-a") == {}
+    assert calm(world) == ["a"]
+
+
 def test_too_many_snapshots(monkeypatch: Any) -> None:
     monkeypatch.setattr(disks_module, "MOST_SNAPSHOTS", 2)
     world = started()
@@ -143,8 +160,9 @@ def test_a_snapshot_cannot_grow_and_keeps_its_size() -> None:
     world = started()
     world.process().snapshot("a", "s", "", Pauses())
     world.process().resize("a", 9 * GRAIN)
-    with pytest.raises(errors.DiskUnfinished):
+    with pytest.raises(errors.DiskIsSnapshot) as caught:
         world.process().resize("s", 9 * GRAIN)
+    assert "vdi-clone uuid=s" in caught.value.advice
     assert world.contents().entries["s"].size == 2 * GRAIN
     assert world.process().clone("s", "c", Pauses()).size == 2 * GRAIN
     assert world.check() == ["a", "c", "s"]
