@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def enter(machine_folder: Path, files: Mapping[str, str]) -> None:
         syscalls.mount("lab", "%s/%s" % (root, folder), "tmpfs", syscalls.MS_NOSUID, "mode=" + mode)
     os.makedirs(root + "/run/lock", mode=0o755)
     _fill_dev(root + "/dev")
+    _new_boot_id(root)
     os.makedirs(root + str(REPOSITORY), exist_ok=True)  # it may be below /tmp or on a file system of its own
     syscalls.bind(str(REPOSITORY), root + str(REPOSITORY), read_only=True)
     for inside, outside in files.items():
@@ -63,6 +65,13 @@ def enter(machine_folder: Path, files: Mapping[str, str]) -> None:
         syscalls.bind(outside, str(target))
     syscalls.mount("lab", root + str(BASE), "tmpfs", options="mode=0700,size=4k")  # other labs are no concern
     syscalls.become_root(root)
+
+
+def _new_boot_id(root: str) -> None:
+    """The kernel's own is the same for all machines and survives what is a reboot here."""
+    fresh = Path(root + "/run/boot_id")
+    fresh.write_text("%s\n" % uuid.uuid4(), encoding="ascii")
+    syscalls.bind(str(fresh), root + "/proc/sys/kernel/random/boot_id")
 
 
 def _mount_overlay(root: str, layers: str) -> None:
