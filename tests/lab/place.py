@@ -116,7 +116,9 @@ class Place:
 
     def ceph(self, *arguments: str) -> Any:
         """The ceph command; returns its JSON."""
-        return json.loads(self._admin("ceph", "--connect-timeout", "30", "-f", "json", *arguments).strip() or "null")
+        text = self._admin("ceph", "--connect-timeout", "30", "-f", "json", *arguments).strip()
+        # `osd blocklist ls` of 16.2 prints a second, empty list behind the first.
+        return json.JSONDecoder().raw_decode(text or "null")[0]
 
     def images(self) -> list[str]:
         """Names of the images here."""
